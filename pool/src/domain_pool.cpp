@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "domain_pool.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "nv12slot/log.h"
+
+namespace nv12slot {
+namespace {
+
+// How often a blocked acquire() asks fences that are due: nothing tells when an event completes.
+constexpr Duration kFencePoll = std::chrono::milliseconds(1);
+constexpr Duration kPoolFullEvery = std::chrono::seconds(1);
+
+std::string name_of(Domain domain) {
+  return domain == kHostDomain ? "host" : fmt::format("CUDA device {}", domain);
+}
+
+enum class FenceVerdict { kComplete, kPending, kFailed };
+
+// Drops what is complete, so that no event is asked twice.
+FenceVerdict ask(std::vector<Fence>& fences, Error& failure) {
+  while (!fences.empty()) {
+    const Result<bool> complete = fences.back().is_complete();
+    if (!complete) {
+      failure = complete.error();
+      return FenceVerdict::kFailed;
+    }
+    if (!complete.value()) return FenceVerdict::kPending;
+    fences.pop_back();
+  }
+  return FenceVerdict::kComplete;
+}
+
+}  // namespace
+
+DomainPool::DomainPool(std::unique_ptr<Device> device, Clock& clock,
+                       const std::atomic<unsigned>& cap,
+                       const std::atomic<Duration::rep>& cooldown_ns)
+    : device_(std::move(device)), clock_(clock), cap_(cap), cooldown_ns_(cooldown_ns) {}
+
+DomainPool::~DomainPool() {
+  MutexLock lock(mutex_);
+  while (!slots_.empty()) retire(*slots_.back());
+}
+
+Result<Lease> DomainPool::acquire(const AcquireRequest& request) {
+  const Result<Nv12Layout> layout =
+      nv12_layout(request.width, request.height, device_->row_alignment());
+  if (!layout) return layout.error();
+
+  std::optional<TimePoint> deadline;
+  MutexLock lock(mutex_);
+  for (;;) {
+    if (request.canceller != nullptr && request.canceller->is_cancelled()) {
+      return Error{Errc::kCancelled, "waiting for a slot was cancelled"};
+    }
+    Result<Slot*> slot = try_acquire(request, layout.value().size());
+    if (slot) {
+      ++totals_.acquired;
+      return Lease(*this, *slot.value(), layout.value());
+    }
+    if (slot.code() != Errc::kExhausted && slot.code() != Errc::kQuotaExceeded &&
+        slot.code() != Errc::kOutOfMemory) {
+      return slot.error();
+    }
+
+    const bool first = !deadline.has_value();
+    if (first) {
+      ++totals_.exhausted;
+      if (slot.code() == Errc::kQuotaExceeded) ++totals_.quota_refused;
+      if (slot.code() == Errc::kOutOfMemory) ++totals_.out_of_memory;
+      deadline = clock_.now() + request.timeout;
+      const std::string line = pool_full_line(slot.error());
+      if (!line.empty()) {
+        lock.unlock();
+        log(LogLevel::kWarning, line);
+        lock.lock();
+      }
+    }
+    if (request.on_exhausted != OnExhausted::kBlock) return slot.error();
+    if (first) ++totals_.blocked;
+    if (clock_.now() >= *deadline) {
+      ++totals_.timed_out;
+      return Error{Errc::kTimedOut, fmt::format("no slot within {} ms: {}",
+                                                request.timeout / std::chrono::milliseconds(1),
+                                                slot.error().message)};
+    }
+    if (first) continue;  // the log line dropped the lock: look once more before waiting
+    ++waiting_;
+    clock_.wait_until(changed_, lock, std::min(*deadline, next_change(shelf(request.reserve))));
+    --waiting_;
+  }
+}
+
+Result<Slot*> DomainPool::try_acquire(const AcquireRequest& request, std::size_t size) {
+  Shelf& shelf = this->shelf(request.reserve);
+  const Domain domain = device_->domain();
+  settle_by_time(shelf);
+
+  const auto charge = [&] { return request.quota == nullptr || request.quota->charge(domain); };
+  if (!charge() && !settle_by_fences(shelf, charge)) {
+    return Error{Errc::kQuotaExceeded,
+                 fmt::format("the source has {} slots of {} in use or cooling, its quota",
+                             request.quota->limit(), name_of(domain))};
+  }
+
+  Slot* slot = take_free(shelf, size, /*exact=*/true);
+  if (slot == nullptr) {
+    settle_by_fences(shelf, [&]() NV12SLOT_TSA(no_thread_safety_analysis) {
+      return (slot = take_free(shelf, size, /*exact=*/true)) != nullptr;
+    });
+  }
+  if (slot == nullptr) slot = take_free(shelf, size, /*exact=*/false);
+  if (slot == nullptr) {
+    Slot* idle = nullptr;
+    Result<Slot*> made = Error{};
+    if (request.reserve || shelf.slots < cap_) {
+      made = make_slot(shelf, request.reserve, size);
+    } else if ((idle = take_idle_too_small(shelf, size)) != nullptr) {
+      retire(*idle);
+      made = make_slot(shelf, request.reserve, size);
+    } else {
+      made = Error{Errc::kExhausted,
+                   fmt::format("all {} slots of {} are taken", shelf.slots, name_of(domain))};
+    }
+    if (!made) {
+      if (request.quota != nullptr) request.quota->refund(domain);
+      return made;
+    }
+    slot = made.value();
+  }
+  slot->state = SlotState::kActive;
+  slot->quota = request.quota;
+  return slot;
+}
+
+Result<Slot*> DomainPool::make_slot(Shelf& shelf, bool reserve, std::size_t size) {
+  ++shelf.slots;  // holds the place under the cap while the lock is dropped
+  const unsigned id = next_id_++;
+  mutex_.unlock();
+
+  Result<StreamHandle> stream = device_->take_stream();
+  Result<std::uintptr_t> memory =
+      stream ? device_->allocate(size, stream.value()) : Result<std::uintptr_t>(stream.error());
+  if (!memory && stream) device_->give_stream(stream.value());
+  if (memory) {
+    log(LogLevel::kInfo, fmt::format("NEW SLOT {} of {}: {} bytes{}", id,
+                                     name_of(device_->domain()), size, reserve ? ", reserve" : ""));
+  }
+
+  mutex_.lock();
+  if (!memory) {
+    --shelf.slots;
+    return memory.error();
+  }
+  slots_.push_back(
+      std::unique_ptr<Slot>(new Slot{id, reserve, memory.value(), size, stream.value()}));
+  ++totals_.allocated;
+  totals_.bytes += size;
+  return slots_.back().get();
+}
+
+Slot* DomainPool::take_free(Shelf& shelf, std::size_t size, bool exact) {
+  // From the back: what was used last is warm in the caches.
+  auto best = shelf.free.rend();
+  for (auto it = shelf.free.rbegin(); it != shelf.free.rend(); ++it) {
+    const std::size_t capacity = (*it)->capacity;
+    if (capacity == size) {
+      best = it;
+      break;
+    }
+    if (!exact && capacity > size && (best == shelf.free.rend() || capacity < (*best)->capacity)) {
+      best = it;
+    }
+  }
+  if (best == shelf.free.rend()) return nullptr;
+  Slot* slot = *best;
+  shelf.free.erase(std::next(best).base());
+  return slot;
+}
+
+Slot* DomainPool::take_idle_too_small(Shelf& shelf, std::size_t size) {
+  const auto it = std::find_if(shelf.free.begin(), shelf.free.end(),
+                               [&](const Slot* slot) { return slot->capacity < size; });
+  if (it == shelf.free.end()) return nullptr;
+  Slot* slot = *it;
+  shelf.free.erase(it);
+  return slot;
+}
+
+void DomainPool::settle_by_time(Shelf& shelf) {
+  if (shelf.cooling.empty()) return;
+  const TimePoint now = clock_.now();
+  const auto is_cool = [&](Slot* slot) { return slot->fences.empty() && slot->cool_until <= now; };
+  // Stable: what stays keeps the order of release.
+  const auto first_cool = std::stable_partition(shelf.cooling.begin(), shelf.cooling.end(),
+                                                [&](Slot* slot) { return !is_cool(slot); });
+  const std::vector<Slot*> cool(first_cool, shelf.cooling.end());
+  shelf.cooling.erase(first_cool, shelf.cooling.end());
+  for (Slot* slot : cool) make_free(*slot);
+}
+
+template <typename Enough>
+bool DomainPool::settle_by_fences(Shelf& shelf, Enough enough) {
+  const TimePoint now = shelf.cooling.empty() ? TimePoint{} : clock_.now();
+  // Each slot is asked once: those still pending go to the back, in their order.
+  for (std::size_t left = shelf.cooling.size(); left > 0 && !shelf.cooling.empty(); --left) {
+    Slot* slot = shelf.cooling.front();
+    shelf.cooling.pop_front();
+    if (slot->fences.empty() || slot->cool_until > now) {
+      shelf.cooling.push_back(slot);
+      continue;
+    }
+    mutex_.unlock();  // the slot is in no list: this thread's alone
+    Error failure;
+    const FenceVerdict verdict = ask(slot->fences, failure);
+    if (verdict == FenceVerdict::kFailed) {
+      slot->fences.clear();
+      log(LogLevel::kError, fmt::format("QUARANTINE of slot {} of {}: a fence failed: {}", slot->id,
+                                        name_of(device_->domain()), failure.message));
+    }
+    mutex_.lock();
+    switch (verdict) {
+      case FenceVerdict::kPending:
+        shelf.cooling.push_back(slot);
+        break;
+      case FenceVerdict::kFailed:
+        make_quarantined(*slot);
+        break;
+      case FenceVerdict::kComplete:
+        make_free(*slot);
+        if (enough()) return true;
+        break;
+    }
+  }
+  return false;
+}
+
+bool DomainPool::is_over_cap(const Slot& slot) {
+  return !slot.is_reserve && shelves_[0].slots > cap_;
+}
+
+void DomainPool::make_free(Slot& slot) {
+  if (slot.quota != nullptr) {
+    slot.quota->refund(device_->domain());
+    slot.quota.reset();
+  }
+  if (is_over_cap(slot)) {
+    retire(slot);
+    return;
+  }
+  slot.state = SlotState::kFree;
+  shelf(slot.is_reserve).free.push_back(&slot);
+}
+
+void DomainPool::make_quarantined(Slot& slot) {
+  slot.state = SlotState::kQuarantined;
+  if (slot.quota != nullptr) {
+    slot.quota->refund(device_->domain());
+    slot.quota.reset();
+  }
+}
+
+void DomainPool::retire(Slot& slot) {
+  const auto it = std::find_if(slots_.begin(), slots_.end(),
+                               [&](const auto& owned) { return owned.get() == &slot; });
+  --shelf(slot.is_reserve).slots;
+  ++totals_.retired;
+  totals_.bytes -= slot.capacity;
+  reaper_.post([device = device_.get(), gone = std::shared_ptr<Slot>(std::move(*it))] {
+    log(LogLevel::kInfo, fmt::format("SLOT RETIRED {} of {}: {} bytes", gone->id,
+                                     name_of(device->domain()), gone->capacity));
+    if (const Status freed = device->free(gone->memory, gone->stream); !freed) {
+      log(LogLevel::kError, "SLOT RETIRED, but not freed: " + freed.error().message);
+    }
+    device->give_stream(gone->stream);
+  });
+  slots_.erase(it);
+}
+
+void DomainPool::release(Slot& slot, bool needs_cooldown, std::vector<Fence> fences) {
+  const Duration cooldown{needs_cooldown ? cooldown_ns_.load(std::memory_order_relaxed) : 0};
+  const TimePoint cool_until = cooldown.count() > 0 ? clock_.now() + cooldown : TimePoint{};
+  MutexLock lock(mutex_);
+  if (fences.empty() && cooldown.count() == 0) {
+    make_free(slot);
+  } else {
+    slot.state = SlotState::kCooling;
+    slot.cool_until = cool_until;
+    slot.fences = std::move(fences);
+    shelf(slot.is_reserve).cooling.push_back(&slot);
+  }
+  if (waiting_ > 0) changed_.notify_all();
+}
+
+void DomainPool::quarantine(Slot& slot, const Error& why) {
+  {
+    MutexLock lock(mutex_);
+    make_quarantined(slot);
+  }
+  log(LogLevel::kError, fmt::format("QUARANTINE of slot {} of {}: {}", slot.id,
+                                    name_of(device_->domain()), why.message));
+}
+
+void DomainPool::count_host_fallback() {
+  MutexLock lock(mutex_);
+  ++totals_.host_fallbacks;
+}
+
+void DomainPool::wake() {
+  MutexLock lock(mutex_);
+  changed_.notify_all();
+}
+
+void DomainPool::trim() {
+  MutexLock lock(mutex_);
+  Shelf& ordinary = shelf(false);
+  while (ordinary.slots > cap_ && !ordinary.free.empty()) {
+    Slot* slot = ordinary.free.front();
+    ordinary.free.erase(ordinary.free.begin());
+    retire(*slot);
+  }
+}
+
+PoolStats DomainPool::stats() {
+  MutexLock lock(mutex_);
+  for (Shelf& shelf : shelves_) settle_by_time(shelf);
+  PoolStats stats = totals_;
+  stats.cap = cap_;
+  stats.slots = shelves_[0].slots;
+  stats.reserve = shelves_[1].slots;
+  for (const auto& slot : slots_) {
+    switch (slot->state) {
+      case SlotState::kFree:
+        ++stats.free;
+        break;
+      case SlotState::kActive:
+        ++stats.active;
+        break;
+      case SlotState::kCooling:
+        ++stats.cooling;
+        break;
+      case SlotState::kQuarantined:
+        ++stats.quarantined;
+        break;
+    }
+  }
+  return stats;
+}
+
+TimePoint DomainPool::next_change(const Shelf& shelf) {
+  const TimePoint poll = clock_.now() + kFencePoll;
+  TimePoint next = TimePoint::max();
+  for (const Slot* slot : shelf.cooling) {
+    next =
+        std::min(next, slot->fences.empty() ? slot->cool_until : std::max(slot->cool_until, poll));
+  }
+  return next;
+}
+
+std::string DomainPool::pool_full_line(const Error& why) {
+  const TimePoint now = clock_.now();
+  if (pool_full_logged_ && now - *pool_full_logged_ < kPoolFullEvery) return {};
+  const std::uint64_t times = totals_.exhausted - exhausted_when_logged_;
+  exhausted_when_logged_ = totals_.exhausted;
+  pool_full_logged_ = now;
+  return fmt::format(
+      "POOL FULL on {}: {} ({} times since last said; raise the cap, now {}, or release sooner)",
+      name_of(device_->domain()), why.message, times, cap_.load());
+}
+
+}  // namespace nv12slot

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nv12slot/host_device.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace nv12slot {
+namespace {
+
+void copy_plane(std::uintptr_t destination, std::size_t destination_pitch, std::uintptr_t source,
+                std::size_t source_pitch, std::size_t row_bytes, std::size_t rows) {
+  auto* to = reinterpret_cast<std::byte*>(destination);
+  const auto* from = reinterpret_cast<const std::byte*>(source);
+  if (destination_pitch == row_bytes && source_pitch == row_bytes) {
+    std::memcpy(to, from, row_bytes * rows);
+    return;
+  }
+  // Never in one piece where rows are padded: the last row's padding may not exist.
+  for (std::size_t row = 0; row < rows; ++row) {
+    std::memcpy(to + row * destination_pitch, from + row * source_pitch, row_bytes);
+  }
+}
+
+}  // namespace
+
+Result<std::uintptr_t> HostDevice::allocate(std::size_t bytes, StreamHandle) {
+  const std::size_t alignment = row_alignment();
+  if (bytes > SIZE_MAX - alignment) {
+    return Error{Errc::kOutOfMemory, fmt::format("no host memory of {} bytes", bytes)};
+  }
+  // aligned_alloc wants a multiple of the alignment.
+  void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (memory == nullptr) {
+    return Error{Errc::kOutOfMemory, fmt::format("no host memory of {} bytes", bytes)};
+  }
+  return reinterpret_cast<std::uintptr_t>(memory);
+}
+
+Status HostDevice::free(std::uintptr_t memory, StreamHandle) {
+  std::free(reinterpret_cast<void*>(memory));  // NOLINT: what allocate() gave
+  return {};
+}
+
+Status HostDevice::copy(const Nv12Planes& destination, Domain to, const Nv12Planes& source,
+                        Domain from, std::uint32_t width, std::uint32_t height, StreamHandle) {
+  if (to != kHostDomain || from != kHostDomain) {
+    return Error{Errc::kInvalidArgument,
+                 fmt::format("the host copies host memory only, not from domain {} to {}; copy on "
+                             "the CUDA device that has the other side",
+                             from, to)};
+  }
+  copy_plane(destination.y, destination.y_pitch, source.y, source.y_pitch, width, height);
+  copy_plane(destination.uv, destination.uv_pitch, source.uv, source.uv_pitch, width, height / 2);
+  return {};
+}
+
+}  // namespace nv12slot
