@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "fake_device.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace nv12slot {
+
+FakeDevice::~FakeDevice() {
+  MutexLock lock(mutex_);
+  EXPECT_TRUE(memory_.empty()) << memory_.size() << " allocations of domain " << domain_
+                               << " were never freed";
+  for (const auto& [memory, bytes] : memory_) (void)host_.free(memory, nullptr);
+}
+
+void FakeDevice::set_auto_complete(bool value) {
+  MutexLock lock(mutex_);
+  auto_complete_ = value;
+}
+
+void FakeDevice::complete_all() {
+  MutexLock lock(mutex_);
+  for (const auto& event : events_) event->complete = true;
+}
+
+void FakeDevice::complete(StreamHandle stream) {
+  MutexLock lock(mutex_);
+  for (const auto& event : events_) {
+    if (event->stream == stream) event->complete = true;
+  }
+}
+
+void FakeDevice::fail(const std::string& name, Errc code, int count) {
+  MutexLock lock(mutex_);
+  failures_[name] = {code, count};
+}
+
+void FakeDevice::set_hook(std::function<void(const FakeCall&)> hook) {
+  MutexLock lock(mutex_);
+  hook_ = std::move(hook);
+}
+
+std::vector<FakeCall> FakeDevice::calls() const {
+  MutexLock lock(mutex_);
+  return calls_;
+}
+
+unsigned FakeDevice::count(const std::string& name) const {
+  MutexLock lock(mutex_);
+  return static_cast<unsigned>(std::count_if(
+      calls_.begin(), calls_.end(), [&](const FakeCall& call) { return call.name == name; }));
+}
+
+void FakeDevice::forget_calls() {
+  MutexLock lock(mutex_);
+  calls_.clear();
+}
+
+std::size_t FakeDevice::live_allocations() const {
+  MutexLock lock(mutex_);
+  return memory_.size();
+}
+
+std::size_t FakeDevice::live_bytes() const {
+  MutexLock lock(mutex_);
+  std::size_t total = 0;
+  for (const auto& [memory, bytes] : memory_) total += bytes;
+  return total;
+}
+
+std::size_t FakeDevice::taken_events() const {
+  MutexLock lock(mutex_);
+  return events_.size() - free_events_.size();
+}
+
+std::size_t FakeDevice::taken_streams() const {
+  MutexLock lock(mutex_);
+  return streams_.size() - free_streams_.size();
+}
+
+Status FakeDevice::begin(FakeCall call) {
+  std::function<void(const FakeCall&)> hook;
+  Status status;
+  {
+    MutexLock lock(mutex_);
+    calls_.push_back(call);
+    hook = hook_;
+    const auto failure = failures_.find(call.name);
+    if (failure != failures_.end() && failure->second.count != 0) {
+      if (failure->second.count > 0) --failure->second.count;
+      status = Error{failure->second.code, call.name + " was told to fail"};
+    }
+  }
+  if (hook) hook(call);
+  return status;
+}
+
+Result<std::uintptr_t> FakeDevice::allocate(std::size_t bytes, StreamHandle stream) {
+  if (Status status = begin({"allocate", stream}); !status) return status.error();
+  Result<std::uintptr_t> memory = host_.allocate(bytes, nullptr);
+  if (memory) {
+    MutexLock lock(mutex_);
+    memory_[*memory] = bytes;
+  }
+  return memory;
+}
+
+Status FakeDevice::free(std::uintptr_t memory, StreamHandle stream) {
+  // Memory whose free fails is gone for the caller all the same.
+  Status status = begin({"free", stream, nullptr, memory});
+  {
+    MutexLock lock(mutex_);
+    if (memory_.erase(memory) == 0) {
+      ADD_FAILURE() << "free of memory that is not allocated: " << memory;
+      return Error{Errc::kDeviceFailed, "not allocated"};
+    }
+  }
+  (void)host_.free(memory, nullptr);
+  return status;
+}
+
+Result<StreamHandle> FakeDevice::take_stream() {
+  if (Status status = begin({"take_stream"}); !status) return status.error();
+  MutexLock lock(mutex_);
+  if (free_streams_.empty()) {
+    streams_.push_back(std::make_unique<Stream>());
+    return StreamHandle{streams_.back().get()};
+  }
+  return free_streams_.extract(free_streams_.begin()).value();
+}
+
+void FakeDevice::give_stream(StreamHandle stream) {
+  (void)begin({"give_stream", stream});
+  MutexLock lock(mutex_);
+  EXPECT_TRUE(free_streams_.insert(stream).second) << "stream given back twice";
+}
+
+Result<EventHandle> FakeDevice::take_event() {
+  if (Status status = begin({"take_event"}); !status) return status.error();
+  MutexLock lock(mutex_);
+  if (free_events_.empty()) {
+    events_.push_back(std::make_unique<Event>());
+    return EventHandle{events_.back().get()};
+  }
+  return free_events_.extract(free_events_.begin()).value();
+}
+
+void FakeDevice::give_event(EventHandle event) {
+  (void)begin({"give_event", nullptr, event});
+  MutexLock lock(mutex_);
+  EXPECT_TRUE(free_events_.insert(event).second) << "event given back twice";
+}
+
+Status FakeDevice::record(EventHandle event, StreamHandle stream) {
+  if (Status status = begin({"record", stream, event}); !status) return status;
+  MutexLock lock(mutex_);
+  *static_cast<Event*>(event) = {stream, auto_complete_};
+  return {};
+}
+
+Result<bool> FakeDevice::is_complete(EventHandle event) {
+  if (Status status = begin({"is_complete", nullptr, event}); !status) return status.error();
+  MutexLock lock(mutex_);
+  return static_cast<Event*>(event)->complete;
+}
+
+Status FakeDevice::wait(StreamHandle stream, EventHandle event) {
+  return begin({"wait", stream, event});
+}
+
+Status FakeDevice::copy(const Nv12Planes& destination, Domain, const Nv12Planes& source, Domain,
+                        std::uint32_t width, std::uint32_t height, StreamHandle stream) {
+  if (Status status = begin({"copy", stream, nullptr, destination.y}); !status) return status;
+  return host_.copy(destination, kHostDomain, source, kHostDomain, width, height, nullptr);
+}
+
+Status FakeDevice::synchronize(StreamHandle stream) {
+  return begin({"synchronize", stream});
+}
+
+}  // namespace nv12slot

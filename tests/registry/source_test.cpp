@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nv12slot/source.h"
+
+#include <future>
+#include <thread>
+
+#include "registry_fixture.h"
+
+namespace nv12slot {
+namespace {
+
+using std::chrono::milliseconds;
+using SourceTest = RegistryFixture;
+
+TEST_F(SourceTest, counts_what_is_in_flight_from_the_guard_to_the_release) {
+  Source source(clock_, "camera");
+  {
+    Result<InFlight> abandoned = source.begin_frame();
+    EXPECT_EQ(source.stats().in_flight, 1u);
+  }
+  EXPECT_EQ(source.stats().in_flight, 0u);
+  FrameRef frame = attach(source);
+  EXPECT_EQ(source.stats().in_flight, 1u);
+  frame.reset();
+  const SourceStats stats = source.stats();
+  EXPECT_EQ(stats.in_flight, 0u);
+  EXPECT_EQ(stats.attached, 1u);
+  EXPECT_EQ(stats.released, 1u);
+}
+
+TEST_F(SourceTest, refuses_new_frames_once_it_is_going) {
+  Source source(clock_, "camera");
+  const FrameRef frame = attach(source);
+  source.refuse();
+  EXPECT_EQ(source.begin_frame().code(), Errc::kSourceClosed);
+  EXPECT_EQ(source.stats().refused, 1u);
+  EXPECT_TRUE(registry_.lookup(frame.id()));
+}
+
+TEST_F(SourceTest, waits_until_idle_and_no_longer) {
+  Source source(clock_, "camera");
+  FrameRef frame = attach(source);
+  std::thread waiter(
+      [&] { EXPECT_TRUE(source.wait_until_idle(clock_.now() + std::chrono::hours(1))); });
+  clock_.wait_for_waiter();
+  frame.reset();
+  waiter.join();
+}
+
+TEST_F(SourceTest, waiting_until_idle_ends_at_the_deadline) {
+  Source source(clock_, "camera");
+  const FrameRef frame = attach(source);
+  std::thread waiter(
+      [&] { EXPECT_FALSE(source.wait_until_idle(clock_.now() + milliseconds(100))); });
+  clock_.wait_for_waiter();
+  clock_.advance(milliseconds(100));
+  waiter.join();
+}
+
+TEST_F(SourceTest, waits_for_its_own_frames_only) {
+  Source source(clock_, "camera");
+  Source other(clock_, "other");
+  const FrameRef frame = attach(other);
+  EXPECT_TRUE(source.wait_until_idle(clock_.now()));
+}
+
+TEST_F(SourceTest, callbacks_never_fire_after_close) {
+  Source source(clock_, "camera");
+  bool fired = false;
+  FrameRef frame = attach(source, [&](FrameId) { fired = true; });
+  source.close();
+  frame.reset();
+  EXPECT_FALSE(fired);
+  EXPECT_EQ(pool_.stats(0).active, 0u);  // the slot goes back all the same
+}
+
+// consumer                     camera
+//   drops the last reference
+//   callback runs
+//                                close() waits
+//   callback ends
+//                                close() returns
+TEST_F(SourceTest, close_waits_for_a_callback_that_runs) {
+  Source source(clock_, "camera");
+  std::promise<void> entered;
+  std::promise<void> leave;
+  std::atomic<bool> ended{false};
+  FrameRef frame = attach(source, [&](FrameId) {
+    entered.set_value();
+    leave.get_future().wait();
+    ended = true;
+  });
+  std::thread consumer([&] { frame.reset(); });
+  entered.get_future().wait();
+  std::thread camera([&] {
+    source.close();
+    EXPECT_TRUE(ended);
+  });
+  while (source.begin_frame().ok()) std::this_thread::yield();  // until close() has begun
+  leave.set_value();
+  camera.join();
+  consumer.join();
+}
+
+TEST_F(SourceTest, close_may_be_called_from_a_callback) {
+  Source source(clock_, "camera");
+  FrameRef frame = attach(source, [&](FrameId) { source.close(); });
+  frame.reset();
+  EXPECT_EQ(source.begin_frame().code(), Errc::kSourceClosed);
+}
+
+}  // namespace
+}  // namespace nv12slot
