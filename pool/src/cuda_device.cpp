@@ -77,7 +77,6 @@ class CudaDevice final : public Device {
   Status synchronize(StreamHandle stream) override;
 
  private:
-  Result<int> attribute(CUdevice_attribute name) const;
   Status open_memory_pool();
   Status load_kernel();
   Status launch_copy(const Nv12Planes& destination, const Nv12Planes& source, std::uint32_t width,
@@ -120,15 +119,6 @@ CudaDevice::~CudaDevice() {
   }
 }
 
-Result<int> CudaDevice::attribute(CUdevice_attribute name) const {
-  int value = 0;
-  if (Status status = NV12SLOT_CUDA(driver_, cuDeviceGetAttribute, &value, name, device_);
-      !status) {
-    return status.error();
-  }
-  return value;
-}
-
 Status CudaDevice::open() {
   if (Status status = NV12SLOT_CUDA(driver_, cuDeviceGet, &device_, ordinal_); !status) {
     return status;
@@ -139,9 +129,13 @@ Status CudaDevice::open() {
       !status) {
     return status;
   }
-  const Result<int> alignment = attribute(CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT);
-  if (!alignment) return alignment.error();
-  row_alignment_ = static_cast<std::size_t>(std::max(alignment.value(), 1));
+  int alignment = 0;
+  if (Status status = NV12SLOT_CUDA(driver_, cuDeviceGetAttribute, &alignment,
+                                    CU_DEVICE_ATTRIBUTE_TEXTURE_ALIGNMENT, device_);
+      !status) {
+    return status;
+  }
+  row_alignment_ = static_cast<std::size_t>(std::max(alignment, 1));
 
   // The primary context, because everything built on the CUDA runtime lives there. Its flags are
   // the application's business.
@@ -175,9 +169,6 @@ Status CudaDevice::open() {
 }
 
 Status CudaDevice::open_memory_pool() {
-  const Result<int> supported = attribute(CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED);
-  if (!supported) return supported.error();
-  if (supported.value() == 0) return {};
   CUmemPoolProps properties = {};
   properties.allocType = CU_MEM_ALLOCATION_TYPE_PINNED;
   properties.handleTypes = CU_MEM_HANDLE_TYPE_NONE;
@@ -186,7 +177,13 @@ Status CudaDevice::open_memory_pool() {
   // A pool of its own: the default one's settings are the application's business.
   if (Status status = NV12SLOT_CUDA(driver_, cuMemPoolCreate, &pool_, &properties); !status) {
     pool_ = nullptr;
-    return status;
+    if (status.code() == Errc::kExiting) return status;
+    // Such as a virtual GPU without memory pools (CUDA_ERROR_NOT_SUPPORTED).
+    log(LogLevel::kWarning,
+        fmt::format("DEVICE {}: no memory pool, so everything waits for the device when a slot is "
+                    "retired: {}",
+                    ordinal_, status.error().message));
+    return {};
   }
   // Nothing goes back to the system, where giving it back would wait for the device.
   cuuint64_t release_threshold = UINT64_MAX;
@@ -213,10 +210,22 @@ Status CudaDevice::load_kernel() {
     return status;
   }
   // The driver loads a kernel at its first launch, holding the context's lock until the device is
-  // idle. So it is launched now, on a picture without rows.
+  // idle, and a memory pool takes its first memory from the system. So both happen now, with two
+  // pictures of 2 x 2.
   const Result<StreamHandle> stream = take_stream();
   if (!stream) return stream.error();
-  Status status = launch_copy({}, {}, 0, 0, static_cast<CUstream>(stream.value()));
+  const std::size_t pitch = row_alignment_;
+  const Result<std::uintptr_t> memory = allocate(6 * pitch, stream.value());
+  if (!memory) {
+    give_stream(stream.value());
+    return memory.error();
+  }
+  const std::uintptr_t from = memory.value();
+  const std::uintptr_t to = from + 3 * pitch;
+  Status status =
+      launch_copy({to, to + 2 * pitch, pitch, pitch}, {from, from + 2 * pitch, pitch, pitch}, 2, 2,
+                  static_cast<CUstream>(stream.value()));
+  if (Status freed = free(from, stream.value()); status) status = std::move(freed);
   if (status) status = synchronize(stream.value());
   give_stream(stream.value());
   return status;
@@ -346,7 +355,7 @@ Status CudaDevice::launch_copy(const Nv12Planes& destination, const Nv12Planes& 
   void* parameters[] = {&from.y,     &from.y_pitch, &from.uv,     &from.uv_pitch, &to.y,
                         &to.y_pitch, &to.uv,        &to.uv_pitch, &width,         &height};
   const unsigned rows = height + height / 2;
-  const unsigned blocks = std::max(1U, (rows + kRowsPerBlock - 1) / kRowsPerBlock);
+  const unsigned blocks = (rows + kRowsPerBlock - 1) / kRowsPerBlock;
   return NV12SLOT_CUDA(driver_, cuLaunchKernel, copy_nv12_, blocks, 1, 1, kThreadsPerRow,
                        kRowsPerBlock, 1, 0, stream, parameters, nullptr);
 }
