@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Runs against a real driver as well as the stand-in; what needs the stand-in skips without it.
+#include "nv12slot/cuda_device.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <string>
+#include <thread>
+
+#include "../standin/standin_control.h"
+#include "cuda_symbol.h"
+#include "nv12slot/fence.h"
+#include "nv12slot/log.h"
+#include "picture.h"
+
+namespace nv12slot {
+namespace {
+
+#define NEEDS_STANDIN() \
+  if (!standin::control().present()) GTEST_SKIP() << "needs the stand-in driver"
+
+class CudaDeviceTest : public testing::Test {
+ protected:
+  CudaDeviceTest() {
+    if (standin_.present()) standin_.reset();
+  }
+  ~CudaDeviceTest() override {
+    if (standin_.present()) {
+      EXPECT_EQ(standin_.hazards(), 0u) << standin_.last_hazard();
+    }
+  }
+
+  void open() {
+    Result<std::unique_ptr<Device>> device = open_cuda_device(0);
+    ASSERT_TRUE(device) << device.error().message;
+    device_ = std::move(device).value();
+    stream_ = value(device_->take_stream());
+  }
+  void SetUp() override { open(); }
+  void TearDown() override {
+    if (device_ != nullptr) device_->give_stream(stream_);
+  }
+
+  template <typename T>
+  static T value(Result<T> result) {
+    EXPECT_TRUE(result) << result.error().message;
+    return std::move(result).value();
+  }
+  static void expect_ok(const Status& status) { EXPECT_TRUE(status) << status.error().message; }
+
+  // A picture of that size in device memory.
+  struct Slot {
+    std::uintptr_t memory;
+    Nv12Planes planes;
+  };
+  Slot allocate(std::uint32_t height, std::size_t pitch, std::size_t offset = 0) {
+    const std::uintptr_t memory =
+        value(device_->allocate(pitch * height * 3 / 2 + offset, stream_));
+    return {memory, {memory + offset, memory + offset + pitch * height, pitch, pitch}};
+  }
+  void free(const Slot& slot) { expect_ok(device_->free(slot.memory, stream_)); }
+
+  void upload(const Nv12Planes& slot, Picture& picture, std::uint32_t width, std::uint32_t height) {
+    expect_ok(device_->copy(slot, 0, picture.planes(), kHostDomain, width, height, stream_));
+    expect_ok(device_->synchronize(stream_));
+  }
+  void download(Picture& picture, const Nv12Planes& slot, std::uint32_t width,
+                std::uint32_t height) {
+    expect_ok(device_->copy(picture.planes(), kHostDomain, slot, 0, width, height, stream_));
+    expect_ok(device_->synchronize(stream_));
+  }
+
+  const standin::Control& standin_ = standin::control();
+  std::unique_ptr<Device> device_;
+  StreamHandle stream_ = nullptr;
+};
+
+TEST_F(CudaDeviceTest, an_ordinal_that_does_not_exist_is_refused_with_the_number_there_are) {
+  const int count = cuda_device_count();
+  for (const int ordinal : {-1, count, 1000}) {
+    const Result<std::unique_ptr<Device>> device = open_cuda_device(ordinal);
+    ASSERT_FALSE(device);
+    EXPECT_EQ(device.code(), Errc::kNoDevice);
+    EXPECT_NE(device.error().message.find("this machine has " + std::to_string(count)),
+              std::string::npos)
+        << device.error().message;
+  }
+}
+
+TEST_F(CudaDeviceTest, everything_lives_in_the_primary_context) {
+  CUcontext primary = nullptr;
+  NV12SLOT_TEST_CUDA(cuDevicePrimaryCtxRetain, &primary, 0);
+  EXPECT_EQ(device_->context(), primary);
+  NV12SLOT_TEST_CUDA(cuDevicePrimaryCtxRelease, 0);
+  EXPECT_EQ(device_->domain(), 0);
+}
+
+TEST_F(CudaDeviceTest, flags_of_the_primary_context_are_left_as_they_are) {
+  NEEDS_STANDIN();  // a real driver's flags may be in use by others
+  device_->give_stream(stream_);
+  device_.reset();
+  NV12SLOT_TEST_CUDA(cuDevicePrimaryCtxSetFlags, 0, CU_CTX_SCHED_BLOCKING_SYNC);
+  open();
+  unsigned flags = 0;
+  int active = 0;
+  NV12SLOT_TEST_CUDA(cuDevicePrimaryCtxGetState, 0, &flags, &active);
+  EXPECT_EQ(flags, static_cast<unsigned>(CU_CTX_SCHED_BLOCKING_SYNC));
+  NV12SLOT_TEST_CUDA(cuDevicePrimaryCtxSetFlags, 0, 0);
+}
+
+TEST_F(CudaDeviceTest, every_call_leaves_the_callers_context_as_it_was) {
+  const auto call_everything = [this] {
+    const Slot slot = allocate(2, 512);
+    Picture picture(2, 2, 2, 2);
+    upload(slot.planes, picture, 2, 2);
+    Result<Fence> fence = Fence::record(*device_, stream_);
+    ASSERT_TRUE(fence);
+    EXPECT_TRUE(fence.value().is_complete());
+    expect_ok(fence.value().make_wait(stream_));
+    const StreamHandle another = value(device_->take_stream());
+    device_->give_stream(another);
+    free(slot);
+  };
+  std::thread([&] {
+    call_everything();
+    CUcontext current = nullptr;
+    NV12SLOT_TEST_CUDA(cuCtxGetCurrent, &current);
+    EXPECT_EQ(current, nullptr);
+
+    CUcontext own = nullptr;
+    EXPECT_EQ(
+        (cuda_symbol<CUresult (*)(CUcontext*, unsigned, CUdevice)>("cuCtxCreate_v2")(&own, 0, 0)),
+        CUDA_SUCCESS);
+    call_everything();
+    NV12SLOT_TEST_CUDA(cuCtxGetCurrent, &current);
+    EXPECT_EQ(current, own);
+    NV12SLOT_TEST_CUDA(cuCtxDestroy, own);
+  }).join();
+}
+
+TEST_F(CudaDeviceTest, rows_and_memory_are_aligned_for_textures) {
+  EXPECT_EQ(device_->row_alignment(), 512u);
+  for (const std::size_t bytes : {512, 1536, 512 * 3 * 7, 2048 * 1620}) {
+    const std::uintptr_t memory = value(device_->allocate(bytes, stream_));
+    EXPECT_EQ(memory % device_->row_alignment(), 0u);
+    expect_ok(device_->free(memory, stream_));
+  }
+}
+
+TEST_F(CudaDeviceTest, the_pitch_of_a_layout_is_the_one_that_cuMemAllocPitch_gives) {
+  // Every width on the GPU suite's machine; here a few, each with what is left and right of a step.
+  NV12SLOT_TEST_CUDA(cuCtxPushCurrent, static_cast<CUcontext>(device_->context()));
+  const unsigned step = standin_.present() ? 510 : 2;
+  for (unsigned width = 2; width <= 8192; width += step) {
+    CUdeviceptr memory = 0;
+    std::size_t pitch = 0;
+    NV12SLOT_TEST_CUDA(cuMemAllocPitch, &memory, &pitch, width, 96, 16);
+    NV12SLOT_TEST_CUDA(cuMemFree, memory);
+    const Result<Nv12Layout> layout = nv12_layout(width, 64, device_->row_alignment());
+    ASSERT_TRUE(layout);
+    ASSERT_EQ(layout.value().pitch, pitch) << width;
+  }
+  CUcontext popped = nullptr;
+  NV12SLOT_TEST_CUDA(cuCtxPopCurrent, &popped);
+}
+
+struct CopyCase {
+  std::uint32_t width, height;
+  std::size_t from_pitch, to_pitch;
+  std::size_t offset;  // of the first byte from an aligned address
+  bool by_kernel;
+};
+
+class CopyTest : public CudaDeviceTest, public testing::WithParamInterface<CopyCase> {};
+
+// Host to device to device to host; the samples must come back and nothing else must be written.
+TEST_P(CopyTest, takes_the_samples_and_leaves_the_padding) {
+  const CopyCase& c = GetParam();
+  const Slot from = allocate(c.height, c.from_pitch, c.offset);
+  const Slot to = allocate(c.height, c.to_pitch, c.offset);
+  Picture source(c.width, c.height, c.width + 3, c.width + 5);
+  source.draw(c.width);
+  const auto to_row = static_cast<std::uint32_t>(c.to_pitch);
+  Picture background(to_row, c.height, c.to_pitch, c.to_pitch, 0xee);
+  upload(to.planes, background, to_row, c.height);
+  upload(from.planes, source, c.width, c.height);
+
+  const bool counted = standin_.present();
+  const std::uint64_t launches = counted ? standin_.calls("cuLaunchKernel") : 0;
+  expect_ok(device_->copy(to.planes, 0, from.planes, 0, c.width, c.height, stream_));
+  if (counted) {
+    EXPECT_EQ(standin_.calls("cuLaunchKernel") - launches, c.by_kernel ? 1u : 0u);
+  }
+
+  Picture result(c.width, c.height, c.width, c.width);
+  download(result, to.planes, c.width, c.height);
+  EXPECT_EQ(result.samples(), source.samples());
+  Picture whole(to_row, c.height, c.to_pitch, c.to_pitch);
+  download(whole, to.planes, to_row, c.height);
+  const std::vector<std::uint8_t> bytes = whole.samples();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i % c.to_pitch >= c.width) {
+      ASSERT_EQ(bytes[i], 0xee) << "padding of row " << i / c.to_pitch << " was written";
+    }
+  }
+  free(from);
+  free(to);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Pictures, CopyTest,
+    testing::Values(CopyCase{1920, 1080, 2048, 2048, 0, true},  // as it is day to day
+                    CopyCase{1920, 1080, 1920, 2048, 0, true},
+                    CopyCase{1918, 2, 2048, 2048, 0, true},  // vectors and a tail of 14 bytes
+                    CopyCase{1026, 6, 1536, 1040, 0, true},  // more vectors than threads, tail 2
+                    CopyCase{2, 2, 512, 512, 0, true},       // a tail only
+                    CopyCase{14, 10, 16, 512, 16, true},
+                    CopyCase{854, 480, 854, 1024, 0, false},   // a pitch that is not aligned
+                    CopyCase{640, 360, 1024, 1024, 2, false},  // addresses that are not aligned
+                    CopyCase{3840, 2160, 4096, 4096, 0, true}));
+
+TEST_F(CudaDeviceTest, a_copy_of_another_domain_is_refused) {
+  EXPECT_EQ(device_->copy({}, 0, {}, 1, 2, 2, stream_).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(device_->copy({}, 1, {}, kHostDomain, 2, 2, stream_).code(), Errc::kInvalidArgument);
+}
+
+TEST_F(CudaDeviceTest, streams_do_not_block_and_have_the_highest_priority) {
+  NV12SLOT_TEST_CUDA(cuCtxPushCurrent, static_cast<CUcontext>(device_->context()));
+  unsigned flags = 0;
+  int priority = 0, lowest = 0, highest = 0;
+  NV12SLOT_TEST_CUDA(cuStreamGetFlags, static_cast<CUstream>(stream_), &flags);
+  NV12SLOT_TEST_CUDA(cuStreamGetPriority, static_cast<CUstream>(stream_), &priority);
+  NV12SLOT_TEST_CUDA(cuCtxGetStreamPriorityRange, &lowest, &highest);
+  EXPECT_EQ(flags, static_cast<unsigned>(CU_STREAM_NON_BLOCKING));
+  EXPECT_EQ(priority, highest);
+  EXPECT_LT(highest, lowest);
+  CUcontext popped = nullptr;
+  NV12SLOT_TEST_CUDA(cuCtxPopCurrent, &popped);
+}
+
+TEST_F(CudaDeviceTest, streams_and_events_are_used_again) {
+  const StreamHandle stream = value(device_->take_stream());
+  EXPECT_NE(stream, stream_);
+  device_->give_stream(stream);
+  EXPECT_EQ(value(device_->take_stream()), stream);
+  device_->give_stream(stream);
+  const EventHandle event = value(device_->take_event());
+  device_->give_event(event);
+  EXPECT_EQ(value(device_->take_event()), event);
+  device_->give_event(event);
+}
+
+TEST_F(CudaDeviceTest, a_fence_follows_its_stream) {
+  NEEDS_STANDIN();
+  const standin::StreamGate gate(stream_);
+  const Fence fence = value(Fence::record(*device_, stream_));
+  EXPECT_FALSE(value(fence.is_complete()));
+  gate.open();
+  expect_ok(device_->synchronize(stream_));
+  EXPECT_TRUE(value(fence.is_complete()));
+}
+
+TEST_F(CudaDeviceTest, a_wait_orders_one_stream_after_another_without_blocking) {
+  NEEDS_STANDIN();
+  const StreamHandle reader = value(device_->take_stream());
+  const standin::StreamGate gate(stream_);
+  const Fence written = value(Fence::record(*device_, stream_));
+  expect_ok(written.make_wait(reader));
+  const Fence read = value(Fence::record(*device_, reader));
+  EXPECT_FALSE(value(read.is_complete()));
+  gate.open();
+  expect_ok(device_->synchronize(reader));
+  EXPECT_TRUE(value(written.is_complete()));
+  EXPECT_TRUE(value(read.is_complete()));
+  device_->give_stream(reader);
+}
+
+TEST_F(CudaDeviceTest, synchronize_waits_for_its_stream_only) {
+  NEEDS_STANDIN();
+  const StreamHandle other = value(device_->take_stream());
+  const standin::StreamGate gate(other);
+  expect_ok(device_->synchronize(stream_));  // else hangs
+  gate.open();
+  expect_ok(device_->synchronize(other));
+  device_->give_stream(other);
+}
+
+TEST_F(CudaDeviceTest, memory_is_freed_behind_the_streams_work_without_waiting_for_it) {
+  NEEDS_STANDIN();
+  const std::uint64_t before = standin_.live_allocations(0);
+  const Slot slot = allocate(64, 512);
+  const standin::StreamGate gate(stream_);
+  free(slot);  // else hangs
+  EXPECT_EQ(standin_.live_allocations(0), before + 1);
+  gate.open();
+  expect_ok(device_->synchronize(stream_));
+  EXPECT_EQ(standin_.live_allocations(0), before);
+  EXPECT_EQ(standin_.calls("cuMemFree"), 0u);
+  EXPECT_EQ(standin_.calls("cuCtxSynchronize"), 0u);
+}
+
+TEST_F(CudaDeviceTest, memory_is_usable_in_every_stream_when_it_is_handed_out) {
+  NEEDS_STANDIN();
+  const standin::StreamGate gate(stream_);
+  std::thread opener([&] {
+    gate.wait_until_reached();
+    gate.open();
+  });
+  const Slot slot = allocate(64, 512);
+  EXPECT_EQ(standin_.pending_operations(0), 0u);
+  opener.join();
+  free(slot);
+}
+
+TEST_F(CudaDeviceTest, out_of_memory_has_its_own_code_and_the_device_works_on) {
+  const Result<std::uintptr_t> memory = device_->allocate(std::size_t{1} << 50, stream_);
+  ASSERT_FALSE(memory);
+  EXPECT_EQ(memory.code(), Errc::kOutOfMemory);
+  free(allocate(64, 512));
+}
+
+TEST_F(CudaDeviceTest, an_error_tells_the_call_its_place_and_what_cuda_says) {
+  NEEDS_STANDIN();
+  standin_.fail("cuMemcpy2DAsync", CUDA_ERROR_INVALID_VALUE, 0, 1);
+  Picture picture(2, 2, 2, 2);
+  const Slot slot = allocate(2, 512);
+  const Status status = device_->copy(slot.planes, 0, picture.planes(), kHostDomain, 2, 2, stream_);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.code(), Errc::kDeviceFailed);
+  for (const char* part : {"cuMemcpy2DAsync(", "cuda_device.cpp:", "CUDA_ERROR_INVALID_VALUE"}) {
+    EXPECT_NE(status.error().message.find(part), std::string::npos) << status.error().message;
+  }
+  free(slot);
+}
+
+TEST_F(CudaDeviceTest, a_copy_that_fails_on_the_device_makes_its_fence_fail) {
+  NEEDS_STANDIN();
+  const Slot from = allocate(64, 512);
+  const Slot to = allocate(64, 512);
+  standin_.fail_operation("cuLaunchKernel", CUDA_ERROR_ILLEGAL_ADDRESS, 0, 1);
+  expect_ok(device_->copy(to.planes, 0, from.planes, 0, 512, 64, stream_));
+  const Status status = device_->synchronize(stream_);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.code(), Errc::kDeviceFailed);
+  EXPECT_NE(status.error().message.find("CUDA_ERROR_ILLEGAL_ADDRESS"), std::string::npos)
+      << status.error().message;
+  EXPECT_EQ(Fence::record(*device_, stream_).code(), Errc::kDeviceFailed);
+  standin_.stick(0, nullptr, 0);
+  free(from);
+  free(to);
+}
+
+TEST_F(CudaDeviceTest, a_failing_query_is_an_error_and_not_ready_is_none) {
+  NEEDS_STANDIN();
+  const Fence fence = value(Fence::record(*device_, stream_));
+  standin_.fail("cuEventQuery", CUDA_ERROR_LAUNCH_FAILED, 0, 1);
+  EXPECT_EQ(fence.is_complete().code(), Errc::kDeviceFailed);
+  standin_.fail("cuEventQuery", CUDA_ERROR_NOT_READY, 0, 1);
+  EXPECT_FALSE(value(fence.is_complete()));
+}
+
+TEST_F(CudaDeviceTest, the_kernel_is_launched_at_open) {
+  NEEDS_STANDIN();
+  standin_.reset();
+  EXPECT_TRUE(open_cuda_device(0));
+  EXPECT_EQ(standin_.calls("cuModuleLoadData"), 1u);
+  EXPECT_EQ(standin_.calls("cuLaunchKernel"), 1u);
+}
+
+std::string* g_warnings = nullptr;
+
+class DegradedCudaDeviceTest : public CudaDeviceTest {
+ protected:
+  DegradedCudaDeviceTest() {
+    g_warnings = &warnings_;
+    set_log_sink([](LogLevel level, std::string_view message) {
+      if (level >= LogLevel::kWarning) g_warnings->append(message);
+    });
+  }
+  ~DegradedCudaDeviceTest() override { set_log_sink(nullptr); }
+  void SetUp() override {}
+
+  std::string warnings_;
+};
+
+TEST_F(DegradedCudaDeviceTest, a_driver_that_cannot_load_the_kernel_copies_by_itself) {
+  NEEDS_STANDIN();
+  standin_.fail("cuModuleLoadData", CUDA_ERROR_NO_BINARY_FOR_GPU, 0, 1);
+  open();
+  EXPECT_EQ(warnings_.rfind("DEVICE 0: no copy kernel", 0), 0u) << warnings_;
+  const Slot from = allocate(64, 512);
+  const Slot to = allocate(64, 512);
+  expect_ok(device_->copy(to.planes, 0, from.planes, 0, 512, 64, stream_));
+  expect_ok(device_->synchronize(stream_));
+  EXPECT_EQ(standin_.calls("cuMemcpy2DAsync"), 2u);
+  free(from);
+  free(to);
+}
+
+TEST_F(DegradedCudaDeviceTest, a_device_without_memory_pools_uses_plain_memory) {
+  NEEDS_STANDIN();
+  standin_.fail("cuMemPoolCreate", CUDA_ERROR_NOT_SUPPORTED, 0, 1);
+  open();
+  EXPECT_EQ(warnings_.rfind("DEVICE 0: no memory pool", 0), 0u) << warnings_;
+  const std::uint64_t allocated = standin_.calls("cuMemAlloc");
+  const std::uint64_t freed = standin_.calls("cuMemFree");
+  free(allocate(64, 512));
+  EXPECT_EQ(standin_.calls("cuMemAlloc"), allocated + 1);
+  EXPECT_EQ(standin_.calls("cuMemFree"), freed + 1);
+  EXPECT_EQ(standin_.calls("cuMemAllocFromPoolAsync"), 0u);
+}
+
+TEST_F(DegradedCudaDeviceTest, a_device_that_cannot_be_opened_leaves_nothing_behind) {
+  NEEDS_STANDIN();
+  for (const char* call : {"cuDevicePrimaryCtxRetain", "cuCtxPushCurrent",
+                           "cuCtxGetStreamPriorityRange", "cuMemPoolSetAttribute"}) {
+    standin_.fail(call, CUDA_ERROR_UNKNOWN, 0, 1);
+    const Result<std::unique_ptr<Device>> device = open_cuda_device(0);
+    ASSERT_FALSE(device) << call;
+    EXPECT_EQ(device.code(), Errc::kDeviceFailed);
+    EXPECT_NE(device.error().message.find(call), std::string::npos) << device.error().message;
+    EXPECT_EQ(standin_.live_streams(0), 0u) << call;
+    int active = 0;
+    unsigned flags = 0;
+    NV12SLOT_TEST_CUDA(cuDevicePrimaryCtxGetState, 0, &flags, &active);
+    EXPECT_EQ(active, 0) << call;
+  }
+}
+
+TEST_F(DegradedCudaDeviceTest, a_device_that_is_destroyed_gives_everything_back) {
+  NEEDS_STANDIN();
+  open();
+  device_->give_event(value(device_->take_event()));
+  device_->give_stream(stream_);
+  device_.reset();
+  EXPECT_EQ(standin_.live_streams(0), 0u);
+  EXPECT_EQ(standin_.live_events(0), 0u);
+  EXPECT_EQ(warnings_, "");
+}
+
+// Registered before the driver is loaded, so that it runs after the library's own exit handler;
+// destructors of the program's statics run as late.
+Device* g_device = nullptr;
+void check_at_exit() {
+  const Status status = g_device->synchronize(nullptr);
+  const bool refused = !status && status.code() == Errc::kExiting;
+  const bool nothing_opens = cuda_device_count() == 0;
+  const standin::Control& control = standin::control();
+  const bool silent = !control.present() || control.calls_after_exit() == 0;
+  std::fprintf(stderr, "refused %d, nothing opens %d, silent %d\n", refused, nothing_opens, silent);
+  std::_Exit(refused && nothing_opens && silent ? 0 : 1);
+}
+
+TEST(CudaDeviceExit, no_driver_call_is_made_once_exit_has_begun) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        std::atexit(check_at_exit);
+        g_device = open_cuda_device(0).value().release();
+        std::exit(3);
+      },
+      testing::ExitedWithCode(0), "refused 1, nothing opens 1, silent 1");
+}
+
+}  // namespace
+}  // namespace nv12slot
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  // Asks without loading the library's driver: the exit test does that in its own order.
+  if (dlopen("libcuda.so.1", RTLD_NOW) == nullptr) {
+    std::fprintf(stderr, "SKIP: neither a driver nor the stand-in: %s\n", dlerror());
+    return 77;
+  }
+  return RUN_ALL_TESTS();
+}

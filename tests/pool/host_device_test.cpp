@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "nv12slot/host_device.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "picture.h"
+
+namespace nv12slot {
+namespace {
+
+TEST(HostDevice, memory_is_aligned_and_writable_to_its_end) {
+  HostDevice device;
+  for (std::size_t bytes : {1, 63, 64, 65, 3110400}) {
+    const Result<std::uintptr_t> memory = device.allocate(bytes, nullptr);
+    ASSERT_TRUE(memory);
+    EXPECT_EQ(memory.value() % device.row_alignment(), 0u);
+    std::memset(reinterpret_cast<void*>(memory.value()), 1, bytes);
+    EXPECT_TRUE(device.free(memory.value(), nullptr));
+  }
+}
+
+TEST(HostDevice, more_memory_than_there_is_is_an_error) {
+  HostDevice device;
+  std::vector<std::size_t> sizes = {SIZE_MAX, SIZE_MAX - 63};
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  sizes.push_back(SIZE_MAX / 2);  // the sanitizers' malloc ends the program instead
+#endif
+  for (const std::size_t bytes : sizes) {
+    const Result<std::uintptr_t> memory = device.allocate(bytes, nullptr);
+    ASSERT_FALSE(memory) << bytes;
+    EXPECT_EQ(memory.code(), Errc::kOutOfMemory);
+  }
+}
+
+TEST(HostDevice, a_copy_takes_the_samples_and_leaves_the_padding) {
+  HostDevice device;
+  struct Pitches {
+    std::size_t from_y, from_uv, to_y, to_uv;
+  };
+  // Tight to tight is one memcpy a plane; the others go row by row.
+  for (const Pitches& pitch : {Pitches{66, 66, 66, 66},
+                               {66, 66, 128, 128},
+                               {128, 66, 66, 128},
+                               {128, 128, 128, 128},
+                               {70, 72, 74, 76}}) {
+    Picture source(66, 10, pitch.from_y, pitch.from_uv);
+    Picture destination(66, 10, pitch.to_y, pitch.to_uv, 0xee);
+    source.draw(1);
+    ASSERT_TRUE(device.copy(destination.planes(), kHostDomain, source.planes(), kHostDomain, 66, 10,
+                            nullptr));
+    EXPECT_EQ(destination.samples(), source.samples());
+    EXPECT_TRUE(destination.padding_is(0xee));
+  }
+}
+
+TEST(HostDevice, a_copy_from_or_to_a_gpu_is_refused) {
+  HostDevice device;
+  Picture picture(2, 2, 2, 2);
+  EXPECT_EQ(device.copy(picture.planes(), 0, picture.planes(), kHostDomain, 2, 2, nullptr).code(),
+            Errc::kInvalidArgument);
+  EXPECT_EQ(device.copy(picture.planes(), kHostDomain, picture.planes(), 0, 2, 2, nullptr).code(),
+            Errc::kInvalidArgument);
+}
+
+}  // namespace
+}  // namespace nv12slot
