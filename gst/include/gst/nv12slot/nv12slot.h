@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <gst/nv12slot/nv12slotbufferpool.h>
+#include <gst/nv12slot/nv12slotcontext.h>
+#include <gst/nv12slot/nv12slotframe.h>
+#include <gst/nv12slot/nv12slotmeta.h>

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <gst/gst.h>
+
+#include <string>
+
+#include "nv12slot/slot_pool.h"
+
+// The properties of nv12slotcopy, apart from what it does with them.
+namespace nv12slot::gst {
+
+inline constexpr int kDefaultDevice = 0;
+inline constexpr auto kDefaultOnExhausted = OnExhausted::kDrop;
+inline constexpr guint64 kDefaultTimeout = GST_SECOND;
+inline constexpr guint kDefaultQuota = 0;
+inline constexpr guint64 kDefaultSlowFrame = 500 * GST_MSECOND;
+inline constexpr guint kDefaultPoolCap = 64;
+inline constexpr guint64 kDefaultPoolCooldown = 50 * GST_MSECOND;
+
+struct CopySettings {
+  int device = kDefaultDevice;
+  std::string source_name;  ///< empty: the element's name
+  OnExhausted on_exhausted = kDefaultOnExhausted;
+  guint64 timeout = kDefaultTimeout;                 ///< ns
+  guint quota = kDefaultQuota;                       ///< 0: none
+  guint64 slow_frame_threshold = kDefaultSlowFrame;  ///< ns, 0: off
+  /// Why a process-wide setting was refused, or empty; the element then does not start.
+  std::string refused_cap, refused_cooldown;
+};
+
+/// Numbers of the properties, and of nothing else.
+enum CopyProperty {
+  PROP_0,
+  PROP_DEVICE,
+  PROP_SOURCE_NAME,
+  PROP_ON_EXHAUSTED,
+  PROP_TIMEOUT,
+  PROP_QUOTA,
+  PROP_SLOW_FRAME_THRESHOLD,
+  PROP_POOL_CAP,
+  PROP_POOL_COOLDOWN,
+  PROP_STATS,
+};
+
+/// Adds all of them to the class.
+void install_copy_properties(GObjectClass* object_class);
+
+/// Process-wide settings take effect at once, in the pool; a value that it refuses is noted.
+void set_copy_property(CopySettings& settings, guint id, const GValue* value);
+/// All but PROP_STATS.
+void get_copy_property(const CopySettings& settings, guint id, GValue* value);
+
+}  // namespace nv12slot::gst

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <gst/gst.h>
+
+#include "config.h"
+#include "nv12slotcopy.h"
+
+// TRUE also without a GPU: FALSE would blacklist the plugin until its file changes.
+static gboolean plugin_init(GstPlugin* plugin) {
+  return GST_ELEMENT_REGISTER(nv12slotcopy, plugin);
+}
+
+#define PACKAGE PACKAGE_NAME
+GST_PLUGIN_DEFINE(GST_VERSION_MAJOR, GST_VERSION_MINOR, nv12slot,
+                  "Decoded NV12 frames that outlive their camera", plugin_init, PACKAGE_VERSION,
+                  "LGPL", PACKAGE_NAME, PACKAGE_ORIGIN)

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "slotcudaallocator.h"
+
+#include <gst/cuda/gstcudacontext.h>
+#include <gst/cuda/gstcudamemory.h>
+
+#include <utility>
+#include <vector>
+
+#include "cudamemory.h"
+#include "debug.h"
+#include "raii.h"
+
+#define GST_CAT_DEFAULT gst_nv12_slot_debug
+
+namespace nv12slot::gst {
+namespace {
+
+/// The CPU's view of a memory, while and after it was mapped for the CPU. `mutex` guards all of it:
+/// a memory may be mapped by several threads at a time.
+struct Staging {
+  Mutex mutex;
+  std::vector<std::uint8_t> bytes NV12SLOT_GUARDED_BY(mutex);  // empty until the first CPU map
+  bool is_stale NV12SLOT_GUARDED_BY(mutex) = true;             // the device has newer content
+  bool needs_upload NV12SLOT_GUARDED_BY(mutex) = false;        // the CPU has newer content
+};
+
+/// GStreamer hands a GstCudaMemory* around; it is the first member.
+struct SlotCudaMemory {
+  GstCudaMemory parent{};
+  std::unique_ptr<SlotHold> hold;
+  Staging staging;
+};
+
+SlotCudaMemory& slot_memory(GstMemory* memory) {
+  return *reinterpret_cast<SlotCudaMemory*>(memory);
+}
+
+Nv12Planes planes_at(std::uintptr_t address, const Nv12Layout& layout) {
+  return {address, address + layout.uv_offset(), layout.pitch, layout.pitch};
+}
+
+/// Copies and waits, in a stream that is taken for the purpose: such copies are rare, and the
+/// slot's own may already serve another use.
+bool copy_now(const SlotHold& hold, const Nv12Planes& to, Domain to_domain, const Nv12Planes& from,
+              Domain from_domain) {
+  Device& device = hold.device();
+  Result<StreamHandle> stream = device.take_stream();
+  Status status = stream ? Status() : Status(stream.error());
+  if (status) {
+    const FramePtr frame = hold.frame();
+    if (frame) status = frame_peek(frame.get()).wait(*stream);
+    if (status) {
+      status = device.copy(to, to_domain, from, from_domain, hold.layout().width,
+                           hold.layout().height, *stream);
+    }
+    // Even after a failure: what was put into the stream must not run on.
+    const Status done = device.synchronize(*stream);
+    if (status) status = done;
+    device.give_stream(*stream);
+  }
+  if (!status) GST_ERROR("copy: %s", status.error().message.c_str());
+  return status.ok();
+}
+
+bool download(const SlotCudaMemory& memory, Staging& staging) NV12SLOT_REQUIRES(staging.mutex) {
+  const SlotHold& hold = *memory.hold;
+  staging.bytes.resize(hold.layout().size());
+  const auto address = reinterpret_cast<std::uintptr_t>(staging.bytes.data());
+  return copy_now(hold, planes_at(address, hold.layout()), kHostDomain, hold.planes(),
+                  hold.device().domain());
+}
+
+bool upload(const SlotCudaMemory& memory, Staging& staging) NV12SLOT_REQUIRES(staging.mutex) {
+  const SlotHold& hold = *memory.hold;
+  const auto address = reinterpret_cast<std::uintptr_t>(staging.bytes.data());
+  return copy_now(hold, hold.planes(), hold.device().domain(), planes_at(address, hold.layout()),
+                  kHostDomain);
+}
+
+gpointer slot_cuda_memory_map(GstMemory* mem, gsize, GstMapFlags flags) {
+  SlotCudaMemory& memory = slot_memory(mem);
+  Staging& staging = memory.staging;
+  MutexLock lock(staging.mutex);
+  const bool writes = (flags & GST_MAP_WRITE) != 0;
+  if ((flags & kMapCuda) == kMapCuda) {
+    if (staging.needs_upload) {
+      if (!upload(memory, staging)) return nullptr;
+      staging.needs_upload = false;
+    }
+    if (writes) staging.is_stale = true;
+    return reinterpret_cast<gpointer>(memory.hold->planes().y);
+  }
+  if (staging.is_stale) {
+    if (!download(memory, staging)) return nullptr;
+    staging.is_stale = false;
+  }
+  if (writes) staging.needs_upload = true;
+  return staging.bytes.data();
+}
+
+/// Nothing to do: a CPU write is uploaded when a device map asks for it. It is here because the
+/// parent's would look into a private part that this memory has not.
+void slot_cuda_memory_unmap(GstMemory*, GstMapInfo*) {}
+
+/// A whole copy, in memory of gst-cuda's own; parts cannot be had of pitched pictures.
+GstMemory* slot_cuda_memory_copy(GstMemory* mem, gssize, gssize) {
+  SlotCudaMemory& memory = slot_memory(mem);
+  ObjectPtr<GstAllocator> allocator(gst_allocator_find(GST_CUDA_MEMORY_TYPE_NAME));
+  MemoryPtr copy(gst_cuda_allocator_alloc(GST_CUDA_ALLOCATOR_CAST(allocator.get()),
+                                          memory.parent.context, &memory.parent.info));
+  if (copy == nullptr) return nullptr;
+  // Uploads what the CPU may have written.
+  GstMapInfo from;
+  if (!gst_memory_map(mem, &from, static_cast<GstMapFlags>(GST_MAP_READ | kMapCuda))) {
+    return nullptr;
+  }
+  GstMapInfo to;
+  bool copied = false;
+  if (gst_memory_map(copy.get(), &to, static_cast<GstMapFlags>(GST_MAP_WRITE | kMapCuda))) {
+    const GstVideoInfo& info = cuda_memory_info(copy.get());
+    const auto address = reinterpret_cast<std::uintptr_t>(to.data);
+    const Nv12Planes planes{address + info.offset[0], address + info.offset[1],
+                            static_cast<std::size_t>(info.stride[0]),
+                            static_cast<std::size_t>(info.stride[1])};
+    const SlotHold& hold = *memory.hold;
+    const Domain domain = hold.device().domain();
+    copied = copy_now(hold, planes, domain, hold.planes(), domain);
+    gst_memory_unmap(copy.get(), &to);
+  }
+  gst_memory_unmap(mem, &from);
+  return copied ? copy.release() : nullptr;
+}
+
+}  // namespace
+}  // namespace nv12slot::gst
+
+struct GstSlotCudaAllocator {
+  GstCudaAllocator parent;
+};
+struct GstSlotCudaAllocatorClass {
+  GstCudaAllocatorClass parent_class;
+};
+
+G_DEFINE_TYPE(GstSlotCudaAllocator, gst_slot_cuda_allocator, GST_TYPE_CUDA_ALLOCATOR)
+
+static void gst_slot_cuda_allocator_free(GstAllocator*, GstMemory* memory) {
+  auto* slot = &nv12slot::gst::slot_memory(memory);
+  gst_object_unref(slot->parent.context);
+  delete slot;
+}
+
+static void gst_slot_cuda_allocator_class_init(GstSlotCudaAllocatorClass* klass) {
+  GST_ALLOCATOR_CLASS(klass)->free = gst_slot_cuda_allocator_free;
+}
+
+static void gst_slot_cuda_allocator_init(GstSlotCudaAllocator* self) {
+  GstAllocator* allocator = GST_ALLOCATOR_CAST(self);
+  allocator->mem_map = nv12slot::gst::slot_cuda_memory_map;
+  allocator->mem_unmap_full = nv12slot::gst::slot_cuda_memory_unmap;
+  allocator->mem_copy = nv12slot::gst::slot_cuda_memory_copy;
+}
+
+namespace nv12slot::gst {
+namespace {
+
+/// One for the process; memories hold a reference, so it is never gone before them.
+GstAllocator* slot_cuda_allocator() {
+  static GstAllocator* const allocator = [] {
+    gpointer object = g_object_new(gst_slot_cuda_allocator_get_type(), nullptr);
+    gst_object_ref_sink(object);
+    GST_OBJECT_FLAG_SET(object, GST_OBJECT_FLAG_MAY_BE_LEAKED);
+    return GST_ALLOCATOR_CAST(object);
+  }();
+  return allocator;
+}
+
+}  // namespace
+
+GstMemory* slot_cuda_allocator_wrap(std::unique_ptr<SlotHold> hold, const GstVideoInfo& info,
+                                    GstObject* context) {
+  auto* memory = new SlotCudaMemory;
+  memory->parent.context = GST_CUDA_CONTEXT(gst_object_ref(context));
+  memory->parent.info = info;
+  memory->hold = std::move(hold);
+  GstMemory* base = GST_MEMORY_CAST(memory);
+  // NO_SHARE: a share of it would not be CUDA memory to anybody.
+  gst_memory_init(base, GST_MEMORY_FLAG_NO_SHARE, slot_cuda_allocator(), nullptr, info.size, 0, 0,
+                  info.size);
+  memory->hold->tie_to(base);
+  return base;
+}
+
+}  // namespace nv12slot::gst

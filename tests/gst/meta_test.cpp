@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "gst_test.h"
+
+namespace nv12slot::gst {
+namespace {
+
+constexpr int kWidth = 64;
+constexpr int kHeight = 32;
+
+/// Slot frames of the host, as nv12slotcopy pushes them.
+class MetaTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    reset_pool();
+    harness_ = copy_harness("device=-1 source-name=yard");
+    gst_harness_set_src_caps_str(harness_, nv12_caps(kWidth, kHeight).c_str());
+  }
+  void TearDown() override {
+    gst_harness_teardown(harness_);
+    EXPECT_EQ(slots_in_use(kHostDomain), 0U) << "a reference was leaked";
+  }
+
+  BufferPtr make_frame() {
+    BufferPtr input = make_buffer(kWidth, kHeight, 1);
+    GST_BUFFER_PTS(input.get()) = 40 * GST_MSECOND;
+    EXPECT_EQ(gst_harness_push(harness_, input.release()), GST_FLOW_OK);
+    return BufferPtr(gst_harness_pull(harness_));
+  }
+
+  GstHarness* harness_ = nullptr;
+};
+
+TEST_F(MetaTest, says_where_the_picture_is_and_whose) {
+  const BufferPtr frame = make_frame();
+  const GstNv12SlotMeta* meta = gst_buffer_get_nv12_slot_meta(frame.get());
+  ASSERT_NE(meta, nullptr);
+  GstNv12SlotPlanes planes;
+  gst_nv12_slot_frame_get_planes(meta->frame, &planes);
+  EXPECT_EQ(planes.width, guint{kWidth});
+  EXPECT_EQ(planes.height, guint{kHeight});
+  EXPECT_GE(planes.stride[0], gsize{kWidth});
+  const std::vector<std::uint8_t> expected = picture(kWidth, kHeight, 1);
+  const auto* y = reinterpret_cast<const std::uint8_t*>(planes.data[0]);
+  const auto* uv = reinterpret_cast<const std::uint8_t*>(planes.data[1]);
+  EXPECT_EQ(y[planes.stride[0] * 5 + 7], expected[kWidth * 5 + 7]);
+  EXPECT_EQ(uv[planes.stride[1] * 5 + 7], expected[kWidth * (kHeight + 5) + 7]);
+  EXPECT_EQ(gst_nv12_slot_frame_get_device(meta->frame), -1);
+  EXPECT_STREQ(gst_nv12_slot_frame_get_source_name(meta->frame), "yard");
+  EXPECT_EQ(gst_nv12_slot_frame_get_pts(meta->frame), 40 * GST_MSECOND);
+  EXPECT_NE(gst_nv12_slot_frame_get_id(meta->frame), 0U);
+  EXPECT_TRUE(gst_nv12_slot_frame_is_complete(meta->frame));
+  EXPECT_TRUE(gst_nv12_slot_frame_wait(meta->frame, nullptr));
+  EXPECT_TRUE(gst_nv12_slot_frame_fence(meta->frame, -1, nullptr));
+}
+
+TEST_F(MetaTest, shallow_copy_keeps_the_frame_when_the_original_is_gone) {
+  BufferPtr frame = make_frame();
+  const BufferPtr copy(gst_buffer_copy(frame.get()));
+  const guint64 id = gst_nv12_slot_frame_get_id(gst_buffer_get_nv12_slot_meta(frame.get())->frame);
+  frame.reset();
+  const GstNv12SlotMeta* meta = gst_buffer_get_nv12_slot_meta(copy.get());
+  ASSERT_NE(meta, nullptr) << "a meta without transform function is lost in copies";
+  EXPECT_EQ(gst_nv12_slot_frame_get_id(meta->frame), id);
+  EXPECT_EQ(read_picture(copy.get(), kWidth, kHeight), picture(kWidth, kHeight, 1));
+  EXPECT_EQ(slots_in_use(kHostDomain), 1U);
+}
+
+TEST_F(MetaTest, meta_of_a_copy_keeps_the_slot_without_any_memory) {
+  BufferPtr frame = make_frame();
+  const BufferPtr copy(gst_buffer_new());
+  gst_buffer_copy_into(copy.get(), frame.get(), GST_BUFFER_COPY_META, 0, static_cast<gsize>(-1));
+  frame.reset();
+  ASSERT_NE(gst_buffer_get_nv12_slot_meta(copy.get()), nullptr);
+  EXPECT_EQ(slots_in_use(kHostDomain), 1U);
+}
+
+TEST_F(MetaTest, deep_copy_does_not_hold_the_slot) {
+  BufferPtr frame = make_frame();
+  const BufferPtr copy(gst_buffer_copy_deep(frame.get()));
+  frame.reset();
+  EXPECT_EQ(gst_buffer_get_nv12_slot_meta(copy.get()), nullptr);
+  EXPECT_EQ(slots_in_use(kHostDomain), 0U);
+  EXPECT_EQ(read_picture(copy.get(), kWidth, kHeight), picture(kWidth, kHeight, 1));
+}
+
+TEST_F(MetaTest, part_of_a_buffer_is_no_frame_but_keeps_the_slot_by_its_memory) {
+  BufferPtr frame = make_frame();
+  BufferPtr part(gst_buffer_copy_region(frame.get(), GST_BUFFER_COPY_ALL, 0, kWidth));
+  frame.reset();
+  EXPECT_EQ(gst_buffer_get_nv12_slot_meta(part.get()), nullptr);
+  EXPECT_EQ(slots_in_use(kHostDomain), 1U);
+  part.reset();
+  EXPECT_EQ(slots_in_use(kHostDomain), 0U);
+}
+
+TEST_F(MetaTest, other_transforms_are_refused) {
+  const BufferPtr frame = make_frame();
+  const BufferPtr scaled(gst_buffer_new());
+  GstMeta* meta = &gst_buffer_get_nv12_slot_meta(frame.get())->meta;
+  EXPECT_FALSE(meta->info->transform_func(scaled.get(), meta, frame.get(),
+                                          g_quark_from_static_string("gst-video-scale"), nullptr));
+  EXPECT_EQ(gst_buffer_get_nv12_slot_meta(scaled.get()), nullptr);
+}
+
+TEST_F(MetaTest, memory_alone_keeps_the_slot) {
+  BufferPtr frame = make_frame();
+  MemoryPtr memory(gst_buffer_get_memory(frame.get(), 0));
+  frame.reset();
+  EXPECT_EQ(slots_in_use(kHostDomain), 1U);
+  memory.reset();
+  EXPECT_EQ(slots_in_use(kHostDomain), 0U);
+}
+
+TEST_F(MetaTest, kept_frame_stays_readable_when_buffer_and_element_are_gone) {
+  BufferPtr buffer = make_frame();
+  GstNv12SlotFrame* frame =
+      gst_nv12_slot_frame_ref(gst_buffer_get_nv12_slot_meta(buffer.get())->frame);
+  buffer.reset();
+  gst_harness_teardown(harness_);
+  GstNv12SlotPlanes planes;
+  gst_nv12_slot_frame_get_planes(frame, &planes);
+  const auto* y = reinterpret_cast<const std::uint8_t*>(planes.data[0]);
+  EXPECT_EQ(y[planes.stride[0] * 3 + 2], picture(kWidth, kHeight, 1)[kWidth * 3 + 2]);
+  EXPECT_STREQ(gst_nv12_slot_frame_get_source_name(frame), "yard");
+  EXPECT_EQ(slots_in_use(kHostDomain), 1U);
+  gst_nv12_slot_frame_unref(frame);
+  SetUp();  // for TearDown()
+}
+
+TEST_F(MetaTest, frame_can_be_a_boxed_value) {
+  const BufferPtr buffer = make_frame();
+  GValue value = G_VALUE_INIT;
+  g_value_init(&value, GST_TYPE_NV12_SLOT_FRAME);
+  g_value_set_boxed(&value, gst_buffer_get_nv12_slot_meta(buffer.get())->frame);
+  EXPECT_EQ(g_value_get_boxed(&value), gst_buffer_get_nv12_slot_meta(buffer.get())->frame);
+  g_value_unset(&value);
+}
+
+TEST_F(MetaTest, fence_of_a_device_that_is_not_there_is_refused) {
+  const BufferPtr buffer = make_frame();
+  EXPECT_FALSE(
+      gst_nv12_slot_frame_fence(gst_buffer_get_nv12_slot_meta(buffer.get())->frame, 31, nullptr));
+}
+
+// ---- What consumers promise --------------------------------------------------------------------
+
+/// Plays videotestsrc ! nv12slotcopy ! `rest` with a reader declared at each sink named in
+/// `readers`, and says whether the frames then needed no cooldown.
+bool needs_no_cooldown(const std::string& rest, const std::vector<const char*>& readers) {
+  EXPECT_TRUE(Process::get().pool->set_cooldown(SlotPool::kMaxCooldown));
+  const unsigned cooling = Process::get().pool->stats(kHostDomain).cooling;
+  GstElement* pipeline =
+      gst_parse_launch(("videotestsrc num-buffers=2 ! " + nv12_caps(kWidth, kHeight) +
+                        " ! nv12slotcopy device=-1 ! " + rest)
+                           .c_str(),
+                       nullptr);
+  gst_object_ref_sink(pipeline);
+  for (const char* name : readers) {
+    const ObjectPtr<GstElement> sink(gst_bin_get_by_name(GST_BIN(pipeline), name));
+    const ObjectPtr<GstPad> pad(gst_element_get_static_pad(sink.get(), "sink"));
+    EXPECT_NE(gst_nv12_slot_declare_reader(pad.get()), 0U);
+  }
+  EXPECT_TRUE(play(pipeline).eos);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+  const bool none_cools = Process::get().pool->stats(kHostDomain).cooling == cooling;
+  reset_pool();
+  return none_cools;
+}
+
+TEST(ReaderTest, one_declared_reader_needs_no_cooldown) {
+  EXPECT_TRUE(needs_no_cooldown("fakesink name=a", {"a"}));
+}
+
+TEST(ReaderTest, undeclared_reader_needs_the_cooldown) {
+  EXPECT_FALSE(needs_no_cooldown("fakesink name=a", {}));
+}
+
+TEST(ReaderTest, declared_readers_behind_a_tee_all_count) {
+  EXPECT_TRUE(
+      needs_no_cooldown("tee name=t t. ! queue ! fakesink async=false name=a t. ! queue ! fakesink "
+                        "async=false name=b",
+                        {"a", "b"}));
+}
+
+TEST(ReaderTest, one_undeclared_reader_behind_a_tee_is_enough_for_the_cooldown) {
+  EXPECT_FALSE(
+      needs_no_cooldown("tee name=t t. ! queue ! fakesink async=false name=a t. ! queue ! fakesink "
+                        "async=false name=b",
+                        {"a"}));
+}
+
+TEST(ReaderTest, promise_is_not_passed_on_by_an_element_that_makes_other_memory) {
+  EXPECT_FALSE(needs_no_cooldown("videoscale ! video/x-raw,width=32 ! fakesink name=a", {"a"}));
+}
+
+}  // namespace
+}  // namespace nv12slot::gst
