@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// nv12slot-demo: cameras come and go while an engine holds their frames. Every camera is a pipeline
+// of its own; an engine holds each frame for a random time; meanwhile camera after camera is
+// destroyed and made again. In the end no held frame may have changed and no slot may be missing.
+
+#include <fmt/format.h>
+#include <gst/gst.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include "demo_camera.h"
+#include "demo_display.h"
+#include "demo_encode.h"
+#include "demo_engine.h"
+#include "nv12slot/cuda_device.h"
+#include "nv12slot/process.h"
+
+namespace demo {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+struct Options {
+  std::vector<std::string> files;
+  double seconds = 20;
+  unsigned cameras = 4;
+  unsigned hold_ms = 400;
+  double recreate_every = 1;
+  std::optional<int> device;
+  bool fast = false;
+  unsigned seed = 1;
+  std::string json;
+  EncodeSetup encode;
+};
+
+/// A folder of its own under the system's temporary one; removed in the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string path = (std::filesystem::temp_directory_path() / "nv12slot-demo-XXXXXX").string();
+    if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make " + path);
+    path_ = path;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+/// A camera over all its lives.
+struct Slot {
+  CameraSetup setup;
+  std::unique_ptr<Camera> camera;
+  std::uint64_t frames_before = 0, drops_before = 0;  // of its former lives
+  unsigned recreated = 0;
+};
+
+class Demo {
+ public:
+  Demo(const Options& options, const std::vector<std::string>& files, int device)
+      : options_(options),
+        device_(device),
+        engine_(options.cameras, milliseconds(options.hold_ms), options.seed) {
+    for (unsigned i = 0; i < options.cameras; ++i) {
+      Slot slot;
+      const std::string& file = files.at(i % files.size());
+      slot.setup = {fmt::format("cam{}", i), file, find_decoder(file, device), device,
+                    !options.fast};
+      if (slot.setup.decoder.empty()) {
+        throw std::runtime_error("no decoder for " + file + "; install gstreamer1.0-libav");
+      }
+      cameras_.push_back(std::move(slot));
+    }
+  }
+
+  void run() {
+    fmt::print("demo: {}\n", cameras_.front().setup.launch());
+    for (unsigned i = 0; i < cameras_.size(); ++i) start(i);
+    const auto begin = steady_clock::now();
+    const auto end = begin + duration<double>(options_.seconds);
+    const auto warm = begin + duration<double>(std::min(3.0, options_.seconds / 2));
+    const auto every = std::chrono::duration_cast<steady_clock::duration>(
+        duration<double>(options_.recreate_every));
+    auto next = begin + every;
+    unsigned victim = 0;
+    bool is_warm = false;
+    for (auto now = begin; now < end && interrupted == 0; now = steady_clock::now()) {
+      if (!is_warm && now >= warm) {
+        is_warm = true;
+        allocated_warm_ = allocated();
+      }
+      if (options_.recreate_every > 0 && now >= next) {
+        recreate(victim);
+        victim = (victim + 1) % options_.cameras;
+        next += every;
+      }
+      for (Slot& slot : cameras_) {
+        if (const std::string text = slot.camera->poll(); !text.empty()) {
+          throw std::runtime_error(slot.setup.name + ": " + text);
+        }
+      }
+      display_.update(lines());
+      std::this_thread::sleep_for(milliseconds(20));
+    }
+    if (!is_warm) allocated_warm_ = allocated();
+    display_.end();
+    for (unsigned i = 0; i < cameras_.size(); ++i) stop(i);
+    engine_.finish();
+  }
+
+  /// Prints what was seen. Returns whether everything was as it should be.
+  bool summarize() {
+    const EngineCounts counts = engine_.counts();
+    std::sort(stop_ms_.begin(), stop_ms_.end());
+    const double p50 = stop_ms_.empty() ? 0 : stop_ms_[stop_ms_.size() / 2];
+    const double slowest = stop_ms_.empty() ? 0 : stop_ms_.back();
+    std::uint64_t frames = 0, drops = 0;
+    unsigned recreated = 0;
+    std::string problem = counts.first_fault;
+    for (const Slot& slot : cameras_) {
+      frames += slot.frames_before;
+      drops += slot.drops_before;
+      recreated += slot.recreated;
+      if (slot.frames_before == 0) problem = slot.setup.name + " gave no frame";
+    }
+    unsigned active = 0, quarantined = 0;
+    for (const nv12slot::Domain domain : pool().domains()) {
+      active += pool().stats(domain).active;
+      quarantined += pool().stats(domain).quarantined;
+    }
+    if (problem.empty() && active > 0) problem = fmt::format("{} slots were never let go", active);
+    if (problem.empty() && quarantined > 0) problem = fmt::format("{} slots failed", quarantined);
+    const std::uint64_t allocated_in_all = allocated();
+
+    fmt::print("\n");
+    for (const std::string& line : pool_lines()) fmt::print("{}\n", line);
+    const auto row = [](const char* what, const std::string& value) {
+      fmt::print("{:<44} {:>12}\n", what, value);
+    };
+    row("frames played", std::to_string(frames));
+    row("frames dropped because no slot was free", std::to_string(drops));
+    row("frames held and checked", std::to_string(counts.checked));
+    row("  changed while they were held", std::to_string(counts.changed));
+    row("  outlived their camera", std::to_string(counts.outlived));
+    row("cameras re-created", std::to_string(recreated));
+    row("  frames held at that moment", std::to_string(held_across_));
+    row("slots allocated", std::to_string(allocated_in_all));
+    row("  after warming up", std::to_string(allocated_in_all - allocated_warm_));
+    row("taking a camera down, median", fmt::format("{:.1f} ms", p50));
+    row("taking a camera down, slowest", fmt::format("{:.1f} ms", slowest));
+    fmt::print("{}\n", problem.empty() ? "demo: all is well" : "demo: WRONG: " + problem);
+
+    if (!options_.json.empty()) {
+      std::ofstream(options_.json)
+          << nlohmann::json{{"ok", problem.empty()},
+                            {"problem", problem},
+                            {"cameras", options_.cameras},
+                            {"device", device_},
+                            {"frames", frames},
+                            {"drops", drops},
+                            {"checked", counts.checked},
+                            {"changed", counts.changed},
+                            {"outlived", counts.outlived},
+                            {"recreated", recreated},
+                            {"held_across", held_across_},
+                            {"slots_allocated", allocated_in_all},
+                            {"slots_allocated_warm", allocated_in_all - allocated_warm_},
+                            {"stop_ms_median", p50},
+                            {"stop_ms_max", slowest}}
+                 .dump(2)
+          << '\n';
+    }
+    return problem.empty();
+  }
+
+ private:
+  static nv12slot::SlotPool& pool() { return *nv12slot::Process::get().pool; }
+
+  static std::uint64_t allocated() {
+    std::uint64_t sum = 0;
+    for (const nv12slot::Domain domain : pool().domains()) sum += pool().stats(domain).allocated;
+    return sum;
+  }
+
+  void start(unsigned i) {
+    cameras_[i].camera = std::make_unique<Camera>(
+        cameras_[i].setup, [this, i](BufferPtr buffer) { engine_.submit(i, std::move(buffer)); });
+  }
+
+  void stop(unsigned i) {
+    Slot& slot = cameras_[i];
+    stop_ms_.push_back(duration<double, std::milli>(slot.camera->stop()).count());
+    slot.frames_before += slot.camera->frames();
+    slot.drops_before += slot.camera->dropped();
+    slot.camera.reset();
+  }
+
+  void recreate(unsigned i) {
+    stop(i);
+    held_across_ += engine_.camera_destroyed(i);
+    start(i);
+    ++cameras_[i].recreated;
+  }
+
+  std::vector<CameraLine> lines() const {
+    std::vector<CameraLine> lines;
+    for (unsigned i = 0; i < cameras_.size(); ++i) {
+      const Slot& slot = cameras_[i];
+      lines.push_back(
+          {slot.setup.name, slot.camera->state(), slot.frames_before + slot.camera->frames(),
+           slot.drops_before + slot.camera->dropped(), engine_.held(i), slot.recreated});
+    }
+    return lines;
+  }
+
+  const Options& options_;
+  const int device_;
+  Display display_;
+  std::vector<double> stop_ms_;
+  std::uint64_t held_across_ = 0, allocated_warm_ = 0;
+  Engine engine_;
+  std::vector<Slot> cameras_;  // after the engine: their callbacks use it
+};
+
+int run(const Options& options) {
+  const int device = options.device.value_or(nv12slot::cuda_device_count() > 0 ? 0 : -1);
+  std::optional<TemporaryFolder> folder;
+  std::vector<std::string> files = options.files;
+  if (files.empty()) {
+    folder.emplace();
+    EncodeSetup setup = options.encode;
+    setup.streams = std::min(options.cameras, setup.streams);
+    files = encode_streams(folder->path(), setup, [&](unsigned done) {
+      fmt::print("demo: encoded stream {} of {}, {} s of H.264, {} x {}\n", done, setup.streams,
+                 setup.seconds, setup.width, setup.height);
+      std::fflush(stdout);
+    });
+  }
+  for (const std::string& file : files) {
+    if (!std::filesystem::exists(file)) throw std::runtime_error("no such file: " + file);
+  }
+  Demo demo(options, files, device);
+  demo.run();
+  return demo.summarize() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace demo
+
+int main(int argc, char** argv) {
+  demo::Options options;
+  CLI::App app("Plays cameras into nv12slot and re-creates them while their frames are held.");
+  app.add_option(
+      "files", options.files,
+      "H.264 in .mp4 or .mov, or raw .264 or .265; encoded on the spot if none is given");
+  app.add_option("--seconds", options.seconds, "how long to run")
+      ->check(CLI::Range(0.1, 1e6))
+      ->capture_default_str();
+  app.add_option("--cameras", options.cameras, "how many cameras")
+      ->check(CLI::Range(1, 64))
+      ->capture_default_str();
+  app.add_option("--hold", options.hold_ms, "hold each frame for up to this many milliseconds")
+      ->check(CLI::Range(0, 60000))
+      ->capture_default_str();
+  app.add_option("--recreate-every", options.recreate_every,
+                 "destroy and re-create a camera every so many seconds; 0: never")
+      ->check(CLI::Range(0.0, 1e6))
+      ->capture_default_str();
+  app.add_option("--device", options.device, "CUDA device of the slots; -1: host memory")
+      ->check(CLI::Range(-1, 31))
+      ->default_str("0 where there is one, else -1");
+  app.add_flag("--fast", options.fast, "play as fast as slots come free, not at the files' speed");
+  app.add_option("--seed", options.seed, "of the hold times")->capture_default_str();
+  app.add_option("--json", options.json, "write the summary to this file");
+  CLI11_PARSE(app, argc, argv);
+
+  std::signal(SIGINT, [](int) { demo::interrupted = 1; });
+  std::signal(SIGTERM, [](int) { demo::interrupted = 1; });
+  gst_init(nullptr, nullptr);
+  try {
+    return demo::run(options);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "demo: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,53 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""demo_test.py PROGRAM: runs the demo for a few seconds and reads its summary."""
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+demo = sys.argv[1]
+number = 0
+
+
+def report(well, name, output=""):
+    global number
+    number += 1
+    print(f"{'ok' if well else 'not ok'} {number} {name}", flush=True)
+    if not well:
+        print("\n".join("# " + line for line in output.splitlines()), flush=True)
+
+
+def run(*arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        summary = pathlib.Path(folder) / "summary.json"
+        process = subprocess.run([demo, "--json", str(summary), *arguments], text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        found = json.loads(summary.read_text()) if summary.exists() else {}
+        return process.returncode, found, process.stdout
+
+
+common = ["--device", "-1", "--cameras", "2"]
+status, seen, output = run(*common, "--seconds", "5", "--recreate-every", "0.4")
+report(status == 0 and seen["ok"], "cameras come and go and all is well", output)
+report(seen.get("checked", 0) > 50 and seen.get("changed") == 0,
+       "held frames stay as they are", output)
+report(seen.get("recreated", 0) >= 5 and seen.get("outlived", 0) > 0,
+       "frames outlive their cameras", output)
+
+status, seen, output = run(*common, "--seconds", "3", "--fast", "--hold", "20")
+report(status == 0 and seen["checked"] > 100, "unpaced, cameras wait for slots", output)
+
+status, seen, output = run(*common, "no-such-file.mp4")
+report(status == 1 and "no-such-file.mp4" in output, "a missing file is named", output)
+
+process = subprocess.Popen([demo, *common, "--seconds", "600"], text=True, stdout=subprocess.PIPE)
+while "fps" not in process.stdout.readline():
+    time.sleep(0.01)
+process.send_signal(signal.SIGINT)
+output = process.communicate(timeout=30)[0]
+report(process.returncode == 0 and "all is well" in output, "Ctrl-C ends it with a summary", output)
+print(f"1..{number}")
