@@ -1,0 +1,45 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Prints "PASSED FAILED SKIPPED" for the folder of logs that `meson test` wrote.
+
+Every case of a GoogleTest or TAP program counts, every other program counts as one. A program that
+crashed or ran out of time counts as a failure more when none of its cases says so.
+"""
+import json
+import pathlib
+import sys
+import xml.etree.ElementTree as ElementTree
+
+logs = pathlib.Path(sys.argv[1])
+cases = {}  # by the name of the program
+for suite in ElementTree.parse(logs / "testlog.junit.xml").iter("testsuite"):
+    parts = suite.get("name").split(".")
+    if len(parts) > 1:  # project.program.suite for GoogleTest, project.program for TAP
+        cases.setdefault(parts[1], []).extend(suite.iter("testcase"))
+
+passed = failed = skipped = 0
+skips = []
+for line in (logs / "testlog.json").read_text().splitlines():
+    program = json.loads(line)
+    name = program["name"].split(" / ")[-1].split(":")[-1]
+    result = program["result"]
+    failures = 0
+    for case in cases.get(name, []):
+        if case.find("failure") is not None or case.find("error") is not None:
+            failures += 1
+        elif case.find("skipped") is not None:
+            skips.append(f"{case.get('classname')}.{case.get('name')}")
+        else:
+            passed += 1
+    if result not in ("OK", "SKIP", "EXPECTEDFAIL"):
+        failures = max(failures, 1)
+    elif name not in cases:
+        if result == "SKIP":
+            skips.append(name)
+        else:
+            passed += 1
+    failed += failures
+
+for skip in skips:
+    print("skipped:", skip, file=sys.stderr)
+print(passed, failed, len(skips))
