@@ -25,6 +25,8 @@ FenceVerdict ask(std::vector<Fence>& fences, Error& failure) {
   while (!fences.empty()) {
     const Result<bool> complete = fences.back().is_complete();
     if (!complete) {
+      // Nobody may ask any more, which says nothing of the slot.
+      if (complete.code() == Errc::kExiting) return FenceVerdict::kPending;
       failure = complete.error();
       return FenceVerdict::kFailed;
     }
@@ -214,6 +216,7 @@ bool DomainPool::settle_by_fences(Shelf& shelf, Enough enough) {
       shelf.cooling.push_back(slot);
       continue;
     }
+    ++shelf.asked;
     mutex_.unlock();  // the slot is in no list: this thread's alone
     Error failure;
     const FenceVerdict verdict = ask(slot->fences, failure);
@@ -223,6 +226,7 @@ bool DomainPool::settle_by_fences(Shelf& shelf, Enough enough) {
                                         name_of(device_->domain()), failure.message));
     }
     mutex_.lock();
+    --shelf.asked;
     switch (verdict) {
       case FenceVerdict::kPending:
         shelf.cooling.push_back(slot);
@@ -327,7 +331,10 @@ void DomainPool::trim() {
 
 PoolStats DomainPool::stats() {
   MutexLock lock(mutex_);
-  for (Shelf& shelf : shelves_) settle_by_time(shelf);
+  for (Shelf& shelf : shelves_) {
+    settle_by_time(shelf);
+    settle_by_fences(shelf, [] { return false; });
+  }
   PoolStats stats = totals_;
   stats.cap = cap_;
   stats.slots = shelves_[0].slots;
@@ -353,7 +360,8 @@ PoolStats DomainPool::stats() {
 
 TimePoint DomainPool::next_change(const Shelf& shelf) {
   const TimePoint poll = clock_.now() + kFencePoll;
-  TimePoint next = TimePoint::max();
+  // What another thread is asking right now may be free the moment after, and nobody would tell.
+  TimePoint next = shelf.asked > 0 ? poll : TimePoint::max();
   for (const Slot* slot : shelf.cooling) {
     next =
         std::min(next, slot->fences.empty() ? slot->cool_until : std::max(slot->cool_until, poll));

@@ -46,6 +46,7 @@ class DomainPool {
   struct Shelf {
     std::vector<Slot*> free;    ///< the longest idle first
     std::deque<Slot*> cooling;  ///< the longest released first
+    unsigned asked = 0;         ///< in no list, as a thread is asking their fences
     unsigned slots = 0;         ///< all that exist, those being made included
   };
 

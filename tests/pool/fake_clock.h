@@ -15,10 +15,13 @@ class FakeClock final : public Clock {
   [[nodiscard]] TimePoint now() const override { return TimePoint(Duration(now_ns_.load())); }
 
   /// Looks at the fake time every millisecond of real time, so that advance() needs to notify
-  /// nobody and takes no lock.
+  /// nobody and takes no lock. Returns for a reason only, as a real wait mostly does: code that
+  /// waits for the wrong thing hangs.
   void wait_until(CondVar& cond, MutexLock& lock, TimePoint until) override {
     waiters_.fetch_add(1);
-    if (now() < until) cond.wait_for(lock, std::chrono::milliseconds(1));
+    while (now() < until &&
+           cond.wait_for(lock, std::chrono::milliseconds(1)) == std::cv_status::timeout) {
+    }
     waiters_.fetch_sub(1);
     waits_.fetch_add(1);
   }

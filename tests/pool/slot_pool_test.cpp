@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <set>
 #include <string>
@@ -250,6 +251,42 @@ TEST_F(SlotPoolTest, blocked_acquire_gets_the_slot_once_its_fence_completes) {
   held.release();
   gpu().complete_all();
   clock_.advance(milliseconds(2));
+  camera.join();
+}
+
+// camera                               somebody else
+// ------                               -------------
+//                                      asks the slot's fence, the mutex dropped (hook)
+// acquire: sees no slot at all, waits
+//                                      the fence is complete: the slot is FREE, nobody is woken
+// looks again by itself
+TEST_F(SlotPoolTest, slot_whose_fence_another_thread_asks_is_not_missed) {
+  gpu().set_auto_complete(false);
+  set_cap(1);
+  {
+    Lease held = take();
+    held.set_needs_cooldown(false);
+    held.add_fence(fence(held));
+  }
+  std::atomic<bool> done{false};
+  std::thread camera;
+  gpu().set_hook([&](const FakeCall& call) {
+    if (call.name != "is_complete" || camera.joinable()) return;
+    camera = std::thread([&] {
+      Result<Lease> lease =
+          acquire({.on_exhausted = OnExhausted::kBlock, .timeout = std::chrono::hours(1)});
+      EXPECT_TRUE(lease) << lease.error().message;
+      done = true;
+    });
+    clock_.wait_for_waiter();
+    gpu().complete_all();
+  });
+  EXPECT_EQ(pool_.stats(0).free, 1u);
+  gpu().set_hook({});
+  clock_.advance(milliseconds(2));
+  for (int i = 0; i < 5000 && !done; ++i) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(done) << "waits for nothing but its deadline";
+  clock_.advance(std::chrono::hours(2));
   camera.join();
 }
 

@@ -112,7 +112,8 @@ class SlotPool {
   [[nodiscard]] Status set_cooldown(Duration cooldown);
   [[nodiscard]] PoolSettings settings() const;
 
-  /// Zeroes for a domain that was never opened.
+  /// As they are now: fences that are due are asked first. Zeroes for a domain that was never
+  /// opened.
   [[nodiscard]] PoolStats stats(Domain domain) const;
 
   /// Domains opened so far, the host included, in ascending order.
