@@ -6,8 +6,6 @@
 #ifdef HAVE_CUDA
 #include <gst/cuda/gstcudacontext.h>
 #include <gst/cuda/gstcudamemory.h>
-
-#include "slotcudaallocator.h"
 #endif
 
 namespace nv12slot::gst {
@@ -42,20 +40,6 @@ void cuda_memory_set_complete(GstMemory* memory) {
   GST_MEMORY_FLAG_UNSET(memory, GST_CUDA_MEMORY_TRANSFER_NEED_SYNC);
 }
 
-GstMemory* cuda_slot_memory_new(std::unique_ptr<SlotHold> hold, const GstVideoInfo& info,
-                                GstObject* context, gpointer stream) {
-  SlotHold* const borrowed = hold.get();
-  GstMemory* memory = gst_cuda_allocator_alloc_wrapped(
-      nullptr, GST_CUDA_CONTEXT(context), static_cast<GstCudaStream*>(stream), &info,
-      borrowed->planes().y, borrowed, [](gpointer owned) { delete static_cast<SlotHold*>(owned); });
-  if (memory == nullptr) return nullptr;
-  hold.release();  // owned by the memory now
-  borrowed->tie_to(memory);
-  // A share of it would not be CUDA memory to anybody.
-  GST_MINI_OBJECT_FLAG_SET(memory, GST_MEMORY_FLAG_NO_SHARE);
-  return memory;
-}
-
 #else
 
 bool cuda_memory_is_pending(GstMemory*, StreamHandle*) {
@@ -63,11 +47,6 @@ bool cuda_memory_is_pending(GstMemory*, StreamHandle*) {
 }
 
 void cuda_memory_set_complete(GstMemory*) {}
-
-GstMemory* cuda_slot_memory_new(std::unique_ptr<SlotHold> hold, const GstVideoInfo& info,
-                                GstObject* context, gpointer) {
-  return slot_cuda_allocator_wrap(std::move(hold), info, context);
-}
 
 #endif
 
@@ -91,11 +70,6 @@ bool cuda_memory_is_pending(GstMemory*, StreamHandle*) {
 }
 
 void cuda_memory_set_complete(GstMemory*) {
-  g_assert_not_reached();
-}
-
-GstMemory* cuda_slot_memory_new(std::unique_ptr<SlotHold>, const GstVideoInfo&, GstObject*,
-                                gpointer) {
   g_assert_not_reached();
 }
 

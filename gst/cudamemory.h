@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <gst/nv12slot/nv12slot-prelude.h>
 #include <gst/video/video.h>
 
-#include <memory>
-
-#include "slothold.h"
+#include "nv12slot/device.h"
 
 // All that the rest of gst/ needs of gst-cuda's memories, so that it compiles the same without CUDA
 // (where no memory is CUDA memory) and with each version of gst-cuda.
@@ -29,10 +28,5 @@ inline constexpr const char* kCudaFeature = "memory:CUDAMemory";
                                                             StreamHandle* stream);
 /// The caller has waited for that stream.
 GST_NV12_SLOT_API void cuda_memory_set_complete(GstMemory* memory);
-
-/// See slot_memory_new(), which calls it.
-[[nodiscard]] GstMemory* cuda_slot_memory_new(std::unique_ptr<SlotHold> hold,
-                                              const GstVideoInfo& info, GstObject* context,
-                                              gpointer stream);
 
 }  // namespace nv12slot::gst

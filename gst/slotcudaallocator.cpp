@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "slotcudaallocator.h"
 
+#include "config.h"
+
+#ifdef HAVE_CUDA
+
 #include <gst/cuda/gstcudacontext.h>
 #include <gst/cuda/gstcudamemory.h>
 
+#include <algorithm>
 #include <utility>
 #include <vector>
 
@@ -15,6 +20,16 @@
 
 namespace nv12slot::gst {
 namespace {
+
+/// None: GStreamer then makes a copy.
+GstMemory* slot_cuda_memory_share(GstMemory*, gssize, gssize) {
+  return nullptr;
+}
+
+#if !GST_CHECK_VERSION(1, 24, 0)
+
+// gst-cuda before 1.24 has no call that wraps memory, and what its allocator does with a memory
+// needs a private part that cannot be made here: all of it is done by ourselves.
 
 /// The CPU's view of a memory, while and after it was mapped for the CPU. `mutex` guards all of it:
 /// a memory may be mapped by several threads at a time.
@@ -103,8 +118,30 @@ gpointer slot_cuda_memory_map(GstMemory* mem, gsize, GstMapFlags flags) {
 /// parent's would look into a private part that this memory has not.
 void slot_cuda_memory_unmap(GstMemory*, GstMapInfo*) {}
 
-/// A whole copy, in memory of gst-cuda's own; parts cannot be had of pitched pictures.
-GstMemory* slot_cuda_memory_copy(GstMemory* mem, gssize, gssize) {
+/// A part of a pitched picture is bytes, no picture: they go to system memory.
+GstMemory* copy_part(GstMemory* mem, gsize offset, gsize size) {
+  GstMapInfo from;
+  if (!gst_memory_map(mem, &from, GST_MAP_READ)) return nullptr;
+  MemoryPtr part;
+  GstMapInfo to;
+  if (offset <= from.size && size <= from.size - offset) {
+    part.reset(gst_allocator_alloc(nullptr, size, nullptr));
+    if (gst_memory_map(part.get(), &to, GST_MAP_WRITE)) {
+      std::copy_n(from.data + offset, size, to.data);
+      gst_memory_unmap(part.get(), &to);
+    }
+  }
+  gst_memory_unmap(mem, &from);
+  return part.release();
+}
+
+/// The whole is copied in memory of gst-cuda's own.
+GstMemory* slot_cuda_memory_copy(GstMemory* mem, gssize offset, gssize size) {
+  const gsize whole = gst_memory_get_sizes(mem, nullptr, nullptr);
+  if (offset != 0 || (size != -1 && static_cast<gsize>(size) != whole)) {
+    const auto start = static_cast<gsize>(offset);
+    return copy_part(mem, start, size != -1 ? static_cast<gsize>(size) : whole - start);
+  }
   SlotCudaMemory& memory = slot_memory(mem);
   ObjectPtr<GstAllocator> allocator(gst_allocator_find(GST_CUDA_MEMORY_TYPE_NAME));
   MemoryPtr copy(gst_cuda_allocator_alloc(GST_CUDA_ALLOCATOR_CAST(allocator.get()),
@@ -132,6 +169,14 @@ GstMemory* slot_cuda_memory_copy(GstMemory* mem, gssize, gssize) {
   return copied ? copy.release() : nullptr;
 }
 
+void slot_cuda_memory_free(GstAllocator*, GstMemory* mem) {
+  SlotCudaMemory* const memory = &slot_memory(mem);
+  gst_object_unref(memory->parent.context);
+  delete memory;
+}
+
+#endif
+
 }  // namespace
 }  // namespace nv12slot::gst
 
@@ -144,21 +189,20 @@ struct GstSlotCudaAllocatorClass {
 
 G_DEFINE_TYPE(GstSlotCudaAllocator, gst_slot_cuda_allocator, GST_TYPE_CUDA_ALLOCATOR)
 
-static void gst_slot_cuda_allocator_free(GstAllocator*, GstMemory* memory) {
-  auto* slot = &nv12slot::gst::slot_memory(memory);
-  gst_object_unref(slot->parent.context);
-  delete slot;
-}
-
-static void gst_slot_cuda_allocator_class_init(GstSlotCudaAllocatorClass* klass) {
-  GST_ALLOCATOR_CLASS(klass)->free = gst_slot_cuda_allocator_free;
+static void gst_slot_cuda_allocator_class_init([[maybe_unused]] GstSlotCudaAllocatorClass* klass) {
+#if !GST_CHECK_VERSION(1, 24, 0)
+  GST_ALLOCATOR_CLASS(klass)->free = nv12slot::gst::slot_cuda_memory_free;
+#endif
 }
 
 static void gst_slot_cuda_allocator_init(GstSlotCudaAllocator* self) {
   GstAllocator* allocator = GST_ALLOCATOR_CAST(self);
+  allocator->mem_share = nv12slot::gst::slot_cuda_memory_share;
+#if !GST_CHECK_VERSION(1, 24, 0)
   allocator->mem_map = nv12slot::gst::slot_cuda_memory_map;
   allocator->mem_unmap_full = nv12slot::gst::slot_cuda_memory_unmap;
   allocator->mem_copy = nv12slot::gst::slot_cuda_memory_copy;
+#endif
 }
 
 namespace nv12slot::gst {
@@ -177,18 +221,50 @@ GstAllocator* slot_cuda_allocator() {
 
 }  // namespace
 
-GstMemory* slot_cuda_allocator_wrap(std::unique_ptr<SlotHold> hold, const GstVideoInfo& info,
-                                    GstObject* context) {
+#if GST_CHECK_VERSION(1, 24, 0)
+
+GstMemory* slot_cuda_memory_new(std::unique_ptr<SlotHold> hold, const GstVideoInfo& info,
+                                GstObject* context, gpointer stream) {
+  SlotHold* const borrowed = hold.get();
+  GstMemory* memory = gst_cuda_allocator_alloc_wrapped(
+      GST_CUDA_ALLOCATOR_CAST(slot_cuda_allocator()), GST_CUDA_CONTEXT(context),
+      static_cast<GstCudaStream*>(stream), &info, borrowed->planes().y, borrowed,
+      [](gpointer owned) { delete static_cast<SlotHold*>(owned); });
+  if (memory == nullptr) return nullptr;
+  hold.release();  // owned by the memory now
+  borrowed->tie_to(memory);
+  return memory;
+}
+
+#else
+
+GstMemory* slot_cuda_memory_new(std::unique_ptr<SlotHold> hold, const GstVideoInfo& info,
+                                GstObject* context, gpointer) {
   auto* memory = new SlotCudaMemory;
   memory->parent.context = GST_CUDA_CONTEXT(gst_object_ref(context));
   memory->parent.info = info;
   memory->hold = std::move(hold);
   GstMemory* base = GST_MEMORY_CAST(memory);
-  // NO_SHARE: a share of it would not be CUDA memory to anybody.
-  gst_memory_init(base, GST_MEMORY_FLAG_NO_SHARE, slot_cuda_allocator(), nullptr, info.size, 0, 0,
-                  info.size);
+  gst_memory_init(base, static_cast<GstMemoryFlags>(0), slot_cuda_allocator(), nullptr, info.size,
+                  0, 0, info.size);
   memory->hold->tie_to(base);
   return base;
 }
 
+#endif
+
 }  // namespace nv12slot::gst
+
+#else
+
+namespace nv12slot::gst {
+
+// Never called, as there is no slot on a device.
+GstMemory* slot_cuda_memory_new(std::unique_ptr<SlotHold>, const GstVideoInfo&, GstObject*,
+                                gpointer) {
+  g_assert_not_reached();
+}
+
+}  // namespace nv12slot::gst
+
+#endif

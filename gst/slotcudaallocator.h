@@ -9,11 +9,13 @@
 
 namespace nv12slot::gst {
 
-/// A GstCudaMemory of a slot for gst-cuda before 1.24, which has no call that wraps memory: from an
-/// allocator of ours that is a GstCudaAllocator, so that gst_is_cuda_memory() and GST_MAP_CUDA work
-/// as with any other. (Later versions read their private part of a GstCudaMemory, which this one
-/// has not.) `info` has the slot's strides, offsets and size.
-[[nodiscard]] GstMemory* slot_cuda_allocator_wrap(std::unique_ptr<SlotHold> hold,
-                                                  const GstVideoInfo& info, GstObject* context);
+/// A GstCudaMemory of a slot, from an allocator of ours that is a GstCudaAllocator, so that
+/// gst_is_cuda_memory() and GST_MAP_CUDA work as with any other. The whole memory can be shared
+/// between buffers; a part of it cannot, as it would be CUDA memory to nobody, and is copied to
+/// system memory instead. `info` has the slot's strides, offsets and size; `stream` is a
+/// GstCudaStream or nullptr. nullptr when gst-cuda refuses.
+[[nodiscard]] GstMemory* slot_cuda_memory_new(std::unique_ptr<SlotHold> hold,
+                                              const GstVideoInfo& info, GstObject* context,
+                                              gpointer stream);
 
 }  // namespace nv12slot::gst

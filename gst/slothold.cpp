@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "cudamemory.h"
+#include "slotcudaallocator.h"
 
 namespace nv12slot::gst {
 namespace {
@@ -88,7 +88,7 @@ GstMemory* slot_memory_new(std::unique_ptr<SlotHold> hold, const GstVideoInfo& i
                            GstObject* context, gpointer stream) {
   const GstVideoInfo slot_info = with_layout(info, hold->layout());
   if (hold->device().domain() != kHostDomain) {
-    return cuda_slot_memory_new(std::move(hold), slot_info, context, stream);
+    return slot_cuda_memory_new(std::move(hold), slot_info, context, stream);
   }
   SlotHold* const borrowed = hold.get();
   GstMemory* memory = gst_memory_new_wrapped(

@@ -36,7 +36,7 @@ class CopyCudaTest : public testing::Test {
   void TearDown() override {
     if (IsSkipped()) return;
     EXPECT_EQ(control().hazards(), 0U) << control().last_hazard();
-    EXPECT_EQ(slots_in_use(kDevice), 0U) << "a reference was leaked";
+    EXPECT_TRUE(comes_to_be_unused(kDevice)) << "a reference was leaked";
     control().reset();
   }
 };
@@ -186,8 +186,7 @@ TEST_F(CopyCudaTest, device_frames_come_to_the_host_where_downstream_takes_only_
   EXPECT_EQ(harness.read(frame.get()), picture(kWidth, kHeight, 3));
 }
 
-// ---- Context
-// ---------------------------------------------------------------------------------------
+// ---- Context ----------------------------------------------------------------------------------
 
 TEST_F(CopyCudaTest, all_elements_of_a_pipeline_share_the_one_context_of_the_device) {
   GstElement* pipeline = gst_parse_launch(
@@ -260,8 +259,7 @@ TEST_F(CopyCudaTest, context_of_the_application_is_taken_if_it_is_the_primary_on
   }
 }
 
-// ---- Decoding into slots
-// ---------------------------------------------------------------------------
+// ---- Decoding into slots ----------------------------------------------------------------------
 
 TEST_F(CopyCudaTest, decoder_is_offered_a_pool_that_it_takes) {
   CudaHarness harness;
@@ -372,8 +370,7 @@ TEST_F(CopyCudaTest, h264_is_decoded_straight_into_slots) {
   EXPECT_TRUE(result.eos) << result.error << result.debug;
 }
 
-// ---- Readers that wait by themselves
-// ---------------------------------------------------------------
+// ---- Readers that wait by themselves ----------------------------------------------------------
 
 TEST_F(CopyCudaTest, frame_is_pushed_before_its_copy_is_done_if_every_reader_waits) {
   CudaHarness harness;
@@ -418,8 +415,7 @@ TEST_F(CopyCudaTest, input_is_kept_until_its_copy_is_complete) {
   }
 }
 
-// ---- Faults
-// ----------------------------------------------------------------------------------------
+// ---- Faults -----------------------------------------------------------------------------------
 
 TEST_F(CopyCudaTest, device_out_of_memory_is_exhaustion_and_the_host_takes_over) {
   CudaHarness harness("on-exhausted=host", 640, 480);
@@ -458,8 +454,7 @@ TEST_F(CopyCudaTest, failed_copy_drops_the_frame_quarantines_the_slot_and_goes_o
   EXPECT_EQ(harness.read(harness.pull().get()), picture(kWidth, kHeight, 3));
 }
 
-// ---- Cameras that come and go
-// ----------------------------------------------------------------------
+// ---- Cameras that come and go -----------------------------------------------------------------
 
 TEST_F(CopyCudaTest, frame_outlives_the_pipeline_and_the_decoders_memory) {
   BufferPtr frame;
@@ -505,15 +500,29 @@ TEST_F(CopyCudaTest, warm_reconnect_makes_no_allocation_and_no_free) {
   EXPECT_EQ(control().calls("cuCtxSynchronize"), 0U);
 }
 
-// ---- Memory
-// ----------------------------------------------------------------------------------------
+// ---- Memory -----------------------------------------------------------------------------------
 
-TEST_F(CopyCudaTest, memory_cannot_be_shared_in_parts) {
+TEST_F(CopyCudaTest, shallow_copy_of_a_buffer_shares_its_memory) {
   CudaHarness harness;
   harness.push(1);
   const BufferPtr frame = harness.pull();
-  EXPECT_TRUE(
-      GST_MEMORY_FLAG_IS_SET(gst_buffer_peek_memory(frame.get(), 0), GST_MEMORY_FLAG_NO_SHARE));
+  const auto allocations = control().calls("cuMemAllocPitch");
+  const BufferPtr copy(gst_buffer_copy(frame.get()));
+  EXPECT_EQ(gst_buffer_peek_memory(copy.get(), 0), gst_buffer_peek_memory(frame.get(), 0));
+  EXPECT_EQ(control().calls("cuMemAllocPitch"), allocations)
+      << "an element that makes a frame of a tee writable must not allocate device memory";
+  EXPECT_NE(gst_buffer_get_nv12_slot_meta(copy.get()), nullptr);
+}
+
+TEST_F(CopyCudaTest, part_of_the_memory_is_a_copy_of_its_bytes) {
+  CudaHarness harness;
+  harness.push(1);
+  const BufferPtr frame = harness.pull();
+  const BufferPtr part(gst_buffer_copy_region(frame.get(), GST_BUFFER_COPY_MEMORY, 3, 5));
+  ASSERT_NE(part, nullptr);
+  EXPECT_FALSE(gst_is_cuda_memory(gst_buffer_peek_memory(part.get(), 0)));
+  const std::vector<std::uint8_t> all = picture(kWidth, kHeight, 1);
+  EXPECT_EQ(gst_buffer_memcmp(part.get(), 0, all.data() + 3, 5), 0);
 }
 
 TEST_F(CopyCudaTest, cpu_write_is_seen_by_the_device) {

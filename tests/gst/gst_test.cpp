@@ -178,6 +178,11 @@ unsigned slots_in_use(Domain domain) {
   return stats.active + stats.cooling;
 }
 
+bool comes_to_be_unused(Domain domain) {
+  for (int i = 0; i < 5000 && slots_in_use(domain) > 0; ++i) g_usleep(1000);
+  return slots_in_use(domain) == 0;
+}
+
 }  // namespace nv12slot::gst
 
 int main(int argc, char** argv) {

@@ -59,5 +59,7 @@ void reset_pool();
 
 /// Slots that somebody has, the cooling ones included.
 [[nodiscard]] unsigned slots_in_use(Domain domain);
+/// Whether nobody has a slot once what was put into streams is done; waits for that, up to 5 s.
+[[nodiscard]] bool comes_to_be_unused(Domain domain);
 
 }  // namespace nv12slot::gst
