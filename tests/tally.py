@@ -10,18 +10,24 @@ import pathlib
 import sys
 import xml.etree.ElementTree as ElementTree
 
+
+def plain_name(name):
+    """Of a program: Meson prefixes some of its logs with "project:suite / "."""
+    return name.split(" / ")[-1].split(":")[-1]
+
+
 logs = pathlib.Path(sys.argv[1])
 cases = {}  # by the name of the program
 for suite in ElementTree.parse(logs / "testlog.junit.xml").iter("testsuite"):
     parts = suite.get("name").split(".")
     if len(parts) > 1:  # project.program.suite for GoogleTest, project.program for TAP
-        cases.setdefault(parts[1], []).extend(suite.iter("testcase"))
+        cases.setdefault(plain_name(parts[1]), []).extend(suite.iter("testcase"))
 
 passed = failed = skipped = 0
 skips = []
 for line in (logs / "testlog.json").read_text().splitlines():
     program = json.loads(line)
-    name = program["name"].split(" / ")[-1].split(":")[-1]
+    name = plain_name(program["name"])
     result = program["result"]
     failures = 0
     for case in cases.get(name, []):

@@ -119,8 +119,7 @@ CopySettings settings_of(SlotCopy& copy) {
   return copy.settings;
 }
 
-// ---- Context, pools offered upstream
-// ---------------------------------------------------------------
+// ---- Context, pools offered upstream ----------------------------------------------------------
 
 /// The element's GstCudaContext, the process-wide one unless the application gave another that
 /// stands for the same CUcontext; empty without a device. Borrowed until READY to NULL.
@@ -219,8 +218,7 @@ gboolean answer_allocation(SlotCopy& copy, GstQuery* query) {
   return TRUE;
 }
 
-// ---- Negotiation
-// -----------------------------------------------------------------------------------
+// ---- Negotiation ------------------------------------------------------------------------------
 
 bool has_even_size(GstNv12SlotCopy* self, const GstCaps* caps) {
   const GstStructure* structure = gst_caps_get_structure(caps, 0);
@@ -338,8 +336,7 @@ gboolean slot_copy_query(GstPad* pad, GstObject* parent, GstQuery* query) {
   return gst_pad_query_default(pad, parent, query);
 }
 
-// ---- Streaming
-// -------------------------------------------------------------------------------------
+// ---- Streaming --------------------------------------------------------------------------------
 
 gboolean slot_copy_sink_event(GstPad* pad, GstObject* parent, GstEvent* event) {
   SlotCopy& copy = impl_of(parent);
@@ -501,8 +498,7 @@ GstFlowReturn slot_copy_chain(GstPad* pad, GstObject* parent, GstBuffer* buffer)
   return result;
 }
 
-// ---- State
-// -----------------------------------------------------------------------------------------
+// ---- State ------------------------------------------------------------------------------------
 
 /// Opens the device; false, after an error message, if the settings do not allow to start.
 bool open(GstNv12SlotCopy* self) {
@@ -627,8 +623,7 @@ GstStateChangeReturn slot_copy_change_state(GstElement* element, GstStateChange 
   return result;
 }
 
-// ---- Object
-// ----------------------------------------------------------------------------------------
+// ---- Object -----------------------------------------------------------------------------------
 
 void slot_copy_set_property(GObject* object, guint id, const GValue* value, GParamSpec*) {
   SlotCopy& copy = impl_of(object);

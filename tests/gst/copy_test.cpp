@@ -140,8 +140,7 @@ TEST_F(CopyTest, change_of_size_within_a_stream_is_followed) {
   EXPECT_EQ(read_picture(pull().get(), kWidth, kHeight), picture(kWidth, kHeight, 2));
 }
 
-// ---- Exhaustion
-// ----------------------------------------------------------------------------------
+// ---- Exhaustion -------------------------------------------------------------------------------
 
 TEST_F(CopyTest, exhausted_drop_drops_counts_and_goes_on) {
   g_object_set(element(), "quota", 2, nullptr);
@@ -249,8 +248,7 @@ TEST_F(BlockingCopyTest, frame_is_dropped_after_the_timeout) {
   EXPECT_EQ(stat(element(), "dropped"), 1U);
 }
 
-// ---- Bad input
-// -----------------------------------------------------------------------------------
+// ---- Bad input --------------------------------------------------------------------------------
 
 TEST_F(CopyTest, other_formats_are_refused_at_negotiation) {
   const CapsPtr i420(
@@ -357,8 +355,7 @@ TEST(CopyErrors, longest_timeout_and_largest_quota_are_legal) {
                   .eos);
 }
 
-// ---- Settings
-// ------------------------------------------------------------------------------------
+// ---- Settings ---------------------------------------------------------------------------------
 
 TEST_F(CopyTest, device_cannot_be_changed_while_it_is_in_use) {
   g_object_set(element(), "device", 5, nullptr);

@@ -142,7 +142,7 @@ TEST_F(MetaTest, fence_of_a_device_that_is_not_there_is_refused) {
       gst_nv12_slot_frame_fence(gst_buffer_get_nv12_slot_meta(buffer.get())->frame, 31, nullptr));
 }
 
-// ---- What consumers promise --------------------------------------------------------------------
+// ---- What consumers promise -------------------------------------------------------------------
 
 /// Plays videotestsrc ! nv12slotcopy ! `rest` with a reader declared at each sink named in
 /// `readers`, and says whether the frames then needed no cooldown.
