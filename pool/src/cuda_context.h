@@ -8,17 +8,22 @@
 namespace nv12slot {
 
 /// Makes a context current for a scope, whatever was current before; one thread.
+///
+/// The thread's stream capture mode is relaxed meanwhile: while any thread captures a CUDA graph in
+/// the default (global) mode, as PyTorch does, the driver fails other threads' queries, allocations
+/// and synchronizations, and spoils the capture (seen on an H100: all ten calls of ours work and
+/// the capture lives in relaxed mode). None of ours ever goes into a stream that is being captured.
 class CurrentContext {
  public:
   CurrentContext(const CudaDriver& driver, CUcontext context)
-      : driver_(driver), status_(NV12SLOT_CUDA(driver, cuCtxPushCurrent, context)) {}
+      : driver_(driver), status_(NV12SLOT_CUDA(driver, cuCtxPushCurrent, context)) {
+    if (status_) note(exchange_capture_mode());
+  }
   ~CurrentContext() {
     if (!status_) return;
+    note(exchange_capture_mode());
     CUcontext popped = nullptr;
-    const Status status = NV12SLOT_CUDA(driver_, cuCtxPopCurrent, &popped);
-    if (!status && status.code() != Errc::kExiting) {
-      log(LogLevel::kError, "DEVICE " + status.error().message);
-    }
+    note(NV12SLOT_CUDA(driver_, cuCtxPopCurrent, &popped));
   }
   CurrentContext(const CurrentContext&) = delete;
   CurrentContext& operator=(const CurrentContext&) = delete;
@@ -27,8 +32,18 @@ class CurrentContext {
   [[nodiscard]] const Status& status() const { return status_; }
 
  private:
+  Status exchange_capture_mode() {
+    return NV12SLOT_CUDA(driver_, cuThreadExchangeStreamCaptureMode, &capture_mode_);
+  }
+  static void note(const Status& status) {
+    if (!status && status.code() != Errc::kExiting) {
+      log(LogLevel::kError, "DEVICE " + status.error().message);
+    }
+  }
+
   const CudaDriver& driver_;
   const Status status_;
+  CUstreamCaptureMode capture_mode_ = CU_STREAM_CAPTURE_MODE_RELAXED;  // the thread's, in between
 };
 
 }  // namespace nv12slot

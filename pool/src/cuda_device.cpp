@@ -218,6 +218,8 @@ Status CudaDevice::load_kernel() {
   const Result<std::uintptr_t> memory = allocate(6 * pitch, stream.value());
   if (!memory) {
     give_stream(stream.value());
+    // Says nothing of the kernel: it is loaded later then.
+    if (memory.code() == Errc::kOutOfMemory) return {};
     return memory.error();
   }
   const std::uintptr_t from = memory.value();

@@ -13,12 +13,23 @@ namespace {
 // How often a blocked acquire() asks fences that are due: nothing tells when an event completes.
 constexpr Duration kFencePoll = std::chrono::milliseconds(1);
 constexpr Duration kPoolFullEvery = std::chrono::seconds(1);
+// Longer than any wait, and short enough to be added to a point in time.
+constexpr Duration kLongestTimeout = std::chrono::hours(24 * 365);
 
 std::string name_of(Domain domain) {
   return domain == kHostDomain ? "host" : fmt::format("CUDA device {}", domain);
 }
 
 enum class FenceVerdict { kComplete, kPending, kFailed };
+
+/// Gives a slot's memory and stream back to the device.
+Status give_back(Device& device, const Slot& slot) {
+  log(LogLevel::kInfo, fmt::format("SLOT RETIRED {} of {}: {} bytes", slot.id,
+                                   name_of(device.domain()), slot.capacity));
+  Status freed = device.free(slot.memory, slot.stream);
+  if (!freed) log(LogLevel::kError, "SLOT RETIRED, but not freed: " + freed.error().message);
+  return freed;
+}
 
 // Drops what is complete, so that no event is asked twice.
 FenceVerdict ask(std::vector<Fence>& fences, Error& failure) {
@@ -55,10 +66,11 @@ Result<Lease> DomainPool::acquire(const AcquireRequest& request) {
 
   std::optional<TimePoint> deadline;
   MutexLock lock(mutex_);
+  const auto is_cancelled = [&request] {
+    return request.canceller != nullptr && request.canceller->is_cancelled();
+  };
   for (;;) {
-    if (request.canceller != nullptr && request.canceller->is_cancelled()) {
-      return Error{Errc::kCancelled, "waiting for a slot was cancelled"};
-    }
+    if (is_cancelled()) return Error{Errc::kCancelled, "waiting for a slot was cancelled"};
     Result<Slot*> slot = try_acquire(request, layout.value().size());
     if (slot) {
       ++totals_.acquired;
@@ -74,7 +86,7 @@ Result<Lease> DomainPool::acquire(const AcquireRequest& request) {
       ++totals_.exhausted;
       if (slot.code() == Errc::kQuotaExceeded) ++totals_.quota_refused;
       if (slot.code() == Errc::kOutOfMemory) ++totals_.out_of_memory;
-      deadline = clock_.now() + request.timeout;
+      deadline = clock_.now() + std::clamp(request.timeout, Duration::zero(), kLongestTimeout);
       const std::string line = pool_full_line(slot.error());
       if (!line.empty()) {
         lock.unlock();
@@ -91,6 +103,8 @@ Result<Lease> DomainPool::acquire(const AcquireRequest& request) {
                                                 slot.error().message)};
     }
     if (first) continue;  // the log line dropped the lock: look once more before waiting
+    // So may have the search for a slot. From here on cancel() finds this thread waiting.
+    if (is_cancelled()) continue;
     ++waiting_;
     clock_.wait_until(changed_, lock, std::min(*deadline, next_change(shelf(request.reserve))));
     --waiting_;
@@ -128,6 +142,12 @@ Result<Slot*> DomainPool::try_acquire(const AcquireRequest& request, std::size_t
       made = Error{Errc::kExhausted,
                    fmt::format("all {} slots of {} are taken", shelf.slots, name_of(domain))};
     }
+    // Memory that nobody uses is worth more as a slot that somebody needs.
+    while (!made && made.code() == Errc::kOutOfMemory &&
+           (idle = take_idle_too_small(shelf, size)) != nullptr) {
+      retire_now(*idle);
+      made = make_slot(shelf, request.reserve, size);
+    }
     if (!made) {
       if (request.quota != nullptr) request.quota->refund(domain);
       return made;
@@ -156,6 +176,7 @@ Result<Slot*> DomainPool::make_slot(Shelf& shelf, bool reserve, std::size_t size
   mutex_.lock();
   if (!memory) {
     --shelf.slots;
+    notify();  // there is room under the cap again
     return memory.error();
   }
   slots_.push_back(
@@ -194,26 +215,24 @@ Slot* DomainPool::take_idle_too_small(Shelf& shelf, std::size_t size) {
 }
 
 void DomainPool::settle_by_time(Shelf& shelf) {
-  if (shelf.cooling.empty()) return;
+  if (shelf.timed.empty()) return;
   const TimePoint now = clock_.now();
-  const auto is_cool = [&](Slot* slot) { return slot->fences.empty() && slot->cool_until <= now; };
-  // Stable: what stays keeps the order of release.
-  const auto first_cool = std::stable_partition(shelf.cooling.begin(), shelf.cooling.end(),
-                                                [&](Slot* slot) { return !is_cool(slot); });
-  const std::vector<Slot*> cool(first_cool, shelf.cooling.end());
-  shelf.cooling.erase(first_cool, shelf.cooling.end());
-  for (Slot* slot : cool) make_free(*slot);
+  while (!shelf.timed.empty() && shelf.timed.front()->cool_until <= now) {
+    Slot* slot = shelf.timed.front();
+    shelf.timed.pop_front();
+    make_free(*slot);
+  }
 }
 
 template <typename Enough>
 bool DomainPool::settle_by_fences(Shelf& shelf, Enough enough) {
-  const TimePoint now = shelf.cooling.empty() ? TimePoint{} : clock_.now();
+  const TimePoint now = shelf.fenced.empty() ? TimePoint{} : clock_.now();
   // Each slot is asked once: those still pending go to the back, in their order.
-  for (std::size_t left = shelf.cooling.size(); left > 0 && !shelf.cooling.empty(); --left) {
-    Slot* slot = shelf.cooling.front();
-    shelf.cooling.pop_front();
-    if (slot->fences.empty() || slot->cool_until > now) {
-      shelf.cooling.push_back(slot);
+  for (std::size_t left = shelf.fenced.size(); left > 0 && !shelf.fenced.empty(); --left) {
+    Slot* slot = shelf.fenced.front();
+    shelf.fenced.pop_front();
+    if (slot->cool_until > now) {
+      shelf.fenced.push_back(slot);
       continue;
     }
     ++shelf.asked;
@@ -229,7 +248,7 @@ bool DomainPool::settle_by_fences(Shelf& shelf, Enough enough) {
     --shelf.asked;
     switch (verdict) {
       case FenceVerdict::kPending:
-        shelf.cooling.push_back(slot);
+        shelf.fenced.push_back(slot);
         break;
       case FenceVerdict::kFailed:
         make_quarantined(*slot);
@@ -247,7 +266,12 @@ bool DomainPool::is_over_cap(const Slot& slot) {
   return !slot.is_reserve && shelves_[0].slots > cap_;
 }
 
+void DomainPool::notify() {
+  if (waiting_ > 0) changed_.notify_all();
+}
+
 void DomainPool::make_free(Slot& slot) {
+  notify();
   if (slot.quota != nullptr) {
     slot.quota->refund(device_->domain());
     slot.quota.reset();
@@ -261,6 +285,7 @@ void DomainPool::make_free(Slot& slot) {
 }
 
 void DomainPool::make_quarantined(Slot& slot) {
+  notify();  // its quota is free, if the slot is not
   slot.state = SlotState::kQuarantined;
   if (slot.quota != nullptr) {
     slot.quota->refund(device_->domain());
@@ -268,21 +293,32 @@ void DomainPool::make_quarantined(Slot& slot) {
   }
 }
 
-void DomainPool::retire(Slot& slot) {
+std::unique_ptr<Slot> DomainPool::remove(Slot& slot) {
   const auto it = std::find_if(slots_.begin(), slots_.end(),
                                [&](const auto& owned) { return owned.get() == &slot; });
-  --shelf(slot.is_reserve).slots;
+  std::unique_ptr<Slot> removed = std::move(*it);
+  slots_.erase(it);
+  --shelf(removed->is_reserve).slots;
   ++totals_.retired;
-  totals_.bytes -= slot.capacity;
-  reaper_.post([device = device_.get(), gone = std::shared_ptr<Slot>(std::move(*it))] {
-    log(LogLevel::kInfo, fmt::format("SLOT RETIRED {} of {}: {} bytes", gone->id,
-                                     name_of(device->domain()), gone->capacity));
-    if (const Status freed = device->free(gone->memory, gone->stream); !freed) {
-      log(LogLevel::kError, "SLOT RETIRED, but not freed: " + freed.error().message);
-    }
+  totals_.bytes -= removed->capacity;
+  return removed;
+}
+
+void DomainPool::retire(Slot& slot) {
+  reaper_.post([device = device_.get(), gone = std::shared_ptr<Slot>(remove(slot))] {
+    (void)give_back(*device, *gone);  // logged
     device->give_stream(gone->stream);
   });
-  slots_.erase(it);
+}
+
+void DomainPool::retire_now(Slot& slot) {
+  const std::unique_ptr<Slot> gone = remove(slot);
+  mutex_.unlock();
+  Status done = give_back(*device_, *gone);
+  // Nothing but the free is in the stream: the slot was FREE.
+  if (done) done = device_->synchronize(gone->stream);
+  device_->give_stream(gone->stream);
+  mutex_.lock();
 }
 
 void DomainPool::release(Slot& slot, bool needs_cooldown, std::vector<Fence> fences) {
@@ -295,9 +331,10 @@ void DomainPool::release(Slot& slot, bool needs_cooldown, std::vector<Fence> fen
     slot.state = SlotState::kCooling;
     slot.cool_until = cool_until;
     slot.fences = std::move(fences);
-    shelf(slot.is_reserve).cooling.push_back(&slot);
+    Shelf& shelf = this->shelf(slot.is_reserve);
+    (slot.fences.empty() ? shelf.timed : shelf.fenced).push_back(&slot);
+    notify();  // to wait until it has cooled
   }
-  if (waiting_ > 0) changed_.notify_all();
 }
 
 void DomainPool::quarantine(Slot& slot, const Error& why) {
@@ -362,10 +399,8 @@ TimePoint DomainPool::next_change(const Shelf& shelf) {
   const TimePoint poll = clock_.now() + kFencePoll;
   // What another thread is asking right now may be free the moment after, and nobody would tell.
   TimePoint next = shelf.asked > 0 ? poll : TimePoint::max();
-  for (const Slot* slot : shelf.cooling) {
-    next =
-        std::min(next, slot->fences.empty() ? slot->cool_until : std::max(slot->cool_until, poll));
-  }
+  if (!shelf.timed.empty()) next = std::min(next, shelf.timed.front()->cool_until);
+  for (const Slot* slot : shelf.fenced) next = std::min(next, std::max(slot->cool_until, poll));
   return next;
 }
 

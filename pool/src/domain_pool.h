@@ -42,12 +42,14 @@ class DomainPool {
   [[nodiscard]] PoolStats stats() NV12SLOT_EXCLUDES(mutex_);
 
  private:
-  /// Slots that replace each other: the ordinary ones, and the reserve ones.
+  /// Slots that replace each other: the ordinary ones, and the reserve ones. A COOLING slot is in
+  /// one of two lists, or in none while a thread asks its fences.
   struct Shelf {
-    std::vector<Slot*> free;    ///< the longest idle first
-    std::deque<Slot*> cooling;  ///< the longest released first
-    unsigned asked = 0;         ///< in no list, as a thread is asking their fences
-    unsigned slots = 0;         ///< all that exist, those being made included
+    std::vector<Slot*> free;   ///< the longest idle first
+    std::deque<Slot*> timed;   ///< COOLING without a fence, the longest released first
+    std::deque<Slot*> fenced;  ///< COOLING with fences
+    unsigned asked = 0;        ///< COOLING, in no list
+    unsigned slots = 0;        ///< all that exist, those being made included
   };
 
   Shelf& shelf(bool reserve) NV12SLOT_REQUIRES(mutex_) { return shelves_[reserve ? 1 : 0]; }
@@ -59,7 +61,8 @@ class DomainPool {
   Slot* take_free(Shelf& shelf, std::size_t size, bool exact) NV12SLOT_REQUIRES(mutex_);
   Slot* take_idle_too_small(Shelf& shelf, std::size_t size) NV12SLOT_REQUIRES(mutex_);
 
-  /// Moves cooled slots that have no fences to FREE.
+  /// Moves cooled slots that have no fences to FREE. Looks at the front of the list only: after the
+  /// cooldown was made shorter, a slot may wait for one that was released before.
   void settle_by_time(Shelf& shelf) NV12SLOT_REQUIRES(mutex_);
   /// Moves cooled slots whose fences are complete to FREE, one after the other, until `enough()`,
   /// which is asked with the mutex held. The mutex is dropped around each query.
@@ -68,8 +71,14 @@ class DomainPool {
 
   void make_free(Slot& slot) NV12SLOT_REQUIRES(mutex_);
   void make_quarantined(Slot& slot) NV12SLOT_REQUIRES(mutex_);
+  /// Takes the slot out of the domain.
+  std::unique_ptr<Slot> remove(Slot& slot) NV12SLOT_REQUIRES(mutex_);
   /// Takes the slot out of the domain and has its memory given back in the background.
   void retire(Slot& slot) NV12SLOT_REQUIRES(mutex_);
+  /// The same, and waits until the memory can be used again. The mutex is dropped meanwhile.
+  void retire_now(Slot& slot) NV12SLOT_REQUIRES(mutex_);
+  /// Makes those that block look again, if there are any.
+  void notify() NV12SLOT_REQUIRES(mutex_);
   TimePoint next_change(const Shelf& shelf) NV12SLOT_REQUIRES(mutex_);
   std::string pool_full_line(const Error& why) NV12SLOT_REQUIRES(mutex_);
 
@@ -78,7 +87,7 @@ class DomainPool {
   const std::atomic<unsigned>& cap_;
   const std::atomic<Duration::rep>& cooldown_ns_;
 
-  Mutex mutex_;
+  Mutex mutex_;  // before the reaper's, and nothing else
   CondVar changed_;
   std::vector<std::unique_ptr<Slot>> slots_ NV12SLOT_GUARDED_BY(mutex_);
   Shelf shelves_[2] NV12SLOT_GUARDED_BY(mutex_);

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 namespace nv12slot {
@@ -17,16 +18,31 @@ Reaper::~Reaper() {
     thread = std::move(thread_);
   }
   changed_.notify_all();
-  if (thread.joinable()) thread.join();
+  if (thread.joinable()) {
+    thread.join();
+  } else {
+    run();  // what was posted when no thread could be had
+  }
 }
 
 void Reaper::post(std::function<void()> task) {
   {
     MutexLock lock(mutex_);
     tasks_.push_back(std::move(task));
-    if (!thread_.joinable() && !stopping_) thread_ = std::thread([this] { run(); });
+    if (!thread_.joinable() && !stopping_) start();
   }
   changed_.notify_all();
+}
+
+void Reaper::start() {
+  try {
+    thread_ = std::thread([this] {
+      pthread_setname_np(pthread_self(), "nv12slot-reaper");
+      run();
+    });
+  } catch (const std::system_error&) {
+    // The process has as many threads as it may: the next post() tries again.
+  }
 }
 
 bool Reaper::drain(Clock& clock, TimePoint deadline) {
@@ -46,7 +62,6 @@ bool Reaper::drain(Clock& clock, TimePoint deadline) {
 }
 
 void Reaper::run() {
-  pthread_setname_np(pthread_self(), "nv12slot-reaper");
   MutexLock lock(mutex_);
   while (true) {
     if (!tasks_.empty()) {

@@ -61,12 +61,13 @@ Status FrameRef::wait(StreamHandle stream) const {
 
 Status FrameRef::fence(StreamHandle stream, Device* stream_device) const {
   if (stream_device == nullptr && domain() == kHostDomain && stream != nullptr) {
+    set_reader_without_fence();
     return Error{Errc::kInvalidArgument,
                  "a frame of the host is fenced with a stream: say which device it belongs to"};
   }
   Result<Fence> fence = Fence::record(stream_device != nullptr ? *stream_device : device(), stream);
   if (!fence) {
-    record_->all_readers_fence.store(false);
+    set_reader_without_fence();
     return fence.error();
   }
   MutexLock lock(record_->mutex);
@@ -76,6 +77,10 @@ Status FrameRef::fence(StreamHandle stream, Device* stream_device) const {
 
 void FrameRef::set_all_readers_fence() const {
   record_->all_readers_fence.store(true);
+}
+
+void FrameRef::set_reader_without_fence() const {
+  record_->all_readers_fence.store(false);
 }
 
 }  // namespace nv12slot

@@ -141,7 +141,8 @@ void FrameRegistry::drop(FrameRecord* record) {
     MutexLock lock(table_->mutex);
     const auto place = static_cast<std::uint32_t>(record->id) - 1;
     table_->places[place].record = nullptr;
-    table_->free_places.push_back(place);
+    // A place whose numbers are used up is not used again, so that no id ever is.
+    if (table_->places[place].use < UINT32_MAX) table_->free_places.push_back(place);
     --table_->stats.frames;
     ++table_->stats.released;
   }

@@ -25,7 +25,10 @@ const std::string& InFlight::source_name() const {
 }
 
 Source::Source(Clock& clock, std::string name, unsigned quota)
-    : state_(std::make_shared<SourceState>(clock, std::move(name), quota)) {}
+    : Source(clock, std::move(name), std::make_shared<Quota>(quota)) {}
+
+Source::Source(Clock& clock, std::string name, std::shared_ptr<Quota> quota)
+    : state_(std::make_shared<SourceState>(clock, std::move(name), std::move(quota))) {}
 
 Source::~Source() {
   close();

@@ -12,8 +12,8 @@ namespace nv12slot {
 /// What a Source, its guards and its frames share; lives as long as the last of them. The mutex is
 /// a leaf.
 struct SourceState {
-  SourceState(Clock& its_clock, std::string its_name, unsigned quota_limit)
-      : clock(its_clock), name(std::move(its_name)), quota(std::make_shared<Quota>(quota_limit)) {}
+  SourceState(Clock& its_clock, std::string its_name, std::shared_ptr<Quota> its_quota)
+      : clock(its_clock), name(std::move(its_name)), quota(std::move(its_quota)) {}
 
   /// Runs `callback` unless the source was closed. No lock is held meanwhile.
   template <typename Callback>

@@ -322,6 +322,28 @@ TEST_F(CudaDeviceTest, out_of_memory_has_its_own_code_and_the_device_works_on) {
   free(allocate(64, 512));
 }
 
+TEST_F(CudaDeviceTest, a_graph_that_another_thread_captures_is_left_alone) {
+  NEEDS_STANDIN();
+  standin_.set_capturing(1);
+  Picture picture(2, 2, 2, 2);
+  const Slot slot = allocate(2, 512);
+  upload(slot.planes, picture, 2, 2);
+  Result<Fence> fence = Fence::record(*device_, stream_);
+  ASSERT_TRUE(fence);
+  const Result<bool> complete = fence.value().is_complete();
+  EXPECT_TRUE(complete) << complete.error().message;
+  free(slot);
+  EXPECT_EQ(standin_.spoiled_captures(), 0u);
+
+  // The thread is as it was afterwards: its own calls still are what they would be.
+  CUcontext popped = nullptr;
+  NV12SLOT_TEST_CUDA(cuCtxPushCurrent, static_cast<CUcontext>(device_->context()));
+  const auto synchronize = cuda_symbol<CUresult (*)(CUstream)>("cuStreamSynchronize");
+  EXPECT_NE(synchronize(static_cast<CUstream>(stream_)), CUDA_SUCCESS);
+  NV12SLOT_TEST_CUDA(cuCtxPopCurrent, &popped);
+  EXPECT_EQ(standin_.spoiled_captures(), 1u);
+}
+
 TEST_F(CudaDeviceTest, an_error_tells_the_call_its_place_and_what_cuda_says) {
   NEEDS_STANDIN();
   standin_.fail("cuMemcpy2DAsync", CUDA_ERROR_INVALID_VALUE, 0, 1);

@@ -215,6 +215,78 @@ TEST_F(SlotPoolTest, out_of_memory_is_host_fallback_or_error_and_the_pool_lives_
   EXPECT_EQ(gpu().taken_streams(), 1u);
 }
 
+TEST_F(SlotPoolTest, idle_slots_that_are_too_small_give_their_memory_before_a_camera_gets_none) {
+  take();
+  take({.width = 32, .height = 32});
+  clock_.advance(milliseconds(50));
+  ASSERT_EQ(pool_.stats(0).free, 2u);
+  gpu().fail("allocate", Errc::kOutOfMemory, 2);
+  EXPECT_EQ(take({.width = 128, .height = 128}).domain(), 0);
+  EXPECT_EQ(gpu().count("free"), 2u);
+  EXPECT_EQ(pool_.stats(0).slots, 1u);
+  EXPECT_EQ(pool_.stats(0).out_of_memory, 0u);
+}
+
+// camera                                  flush
+// ------                                  -----
+// acquire(block 1 h): not cancelled yet
+// allocates, the mutex dropped (hook)
+//                                         cancel(): nobody waits
+// no memory: must not wait now
+TEST_F(SlotPoolTest, cancel_while_a_slot_is_being_made_is_not_lost) {
+  Canceller canceller(pool_);
+  gpu().fail("allocate", Errc::kOutOfMemory, -1);
+  unsigned allocations = 0;
+  gpu().set_hook([&](const FakeCall& call) {
+    // The second look is the last one before the wait.
+    if (call.name == "allocate" && ++allocations == 2) canceller.cancel();
+  });
+  std::atomic<bool> done{false};
+  std::thread camera([&] {
+    EXPECT_EQ(acquire({.on_exhausted = OnExhausted::kBlock,
+                       .timeout = std::chrono::hours(1),
+                       .canceller = &canceller})
+                  .code(),
+              Errc::kCancelled);
+    done = true;
+  });
+  for (int i = 0; i < 5000 && !done; ++i) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(done) << "waits although it was cancelled";
+  clock_.advance(std::chrono::hours(2));
+  camera.join();
+}
+
+TEST_F(SlotPoolTest, quarantined_slot_wakes_who_waits_for_its_quota) {
+  auto quota = std::make_shared<Quota>(1);
+  Lease bad = take({.quota = quota});
+  std::atomic<bool> done{false};
+  std::thread camera([&] {
+    EXPECT_TRUE(acquire(
+        {.on_exhausted = OnExhausted::kBlock, .timeout = std::chrono::hours(1), .quota = quota}));
+    done = true;
+  });
+  clock_.wait_for_waiter();
+  bad.quarantine({Errc::kDeviceFailed, "test"});
+  for (int i = 0; i < 5000 && !done; ++i) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(done);
+  clock_.advance(std::chrono::hours(2));
+  camera.join();
+}
+
+TEST_F(SlotPoolTest, timeout_beyond_all_time_is_a_long_one_and_not_over_at_once) {
+  set_cap(1);
+  Lease held = take();
+  std::thread camera([&] {
+    Result<Lease> lease =
+        acquire({.on_exhausted = OnExhausted::kBlock, .timeout = Duration::max()});
+    EXPECT_TRUE(lease) << lease.error().message;
+  });
+  clock_.wait_for_waiter();
+  held.release();
+  clock_.advance(milliseconds(50));
+  camera.join();
+}
+
 // camera                       consumer
 //   acquire(block 1 s) waits
 //                                release()

@@ -138,6 +138,21 @@ TEST_F(FrameRegistryTest, reader_whose_fence_fails_leaves_the_cooldown) {
   EXPECT_TRUE(pool_.acquire({.domain = 0, .width = 64, .height = 64}));
 }
 
+TEST_F(FrameRegistryTest, reader_whose_fence_is_refused_leaves_the_cooldown) {
+  Source source(clock_, "camera");
+  ASSERT_TRUE(pool_.set_cap(1));
+  FrameRef frame = registry_.attach(
+      std::move(pool_.acquire({.domain = kHostDomain, .width = 64, .height = 64})).value(),
+      std::move(source.begin_frame()).value(), kNoPts);
+  frame.set_all_readers_fence();
+  int stream = 0;  // of nobody knows which device
+  EXPECT_EQ(frame.fence(&stream).code(), Errc::kInvalidArgument);
+  frame.reset();
+  EXPECT_FALSE(pool_.acquire({.domain = kHostDomain, .width = 64, .height = 64}));
+  clock_.advance(milliseconds(50));
+  EXPECT_TRUE(pool_.acquire({.domain = kHostDomain, .width = 64, .height = 64}));
+}
+
 TEST_F(FrameRegistryTest, readers_wait_for_a_copy_that_is_not_complete_and_so_does_reuse) {
   Source source(clock_, "camera");
   device_->set_auto_complete(false);

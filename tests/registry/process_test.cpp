@@ -18,14 +18,14 @@ const void* call(void* module, const char* function) {
   return symbol != nullptr ? reinterpret_cast<PointerFunction>(symbol)() : nullptr;
 }
 
-void* load(const char* path) {
-  void* module = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+void* load(const char* path, int how = RTLD_LOCAL) {
+  void* module = dlopen(path, RTLD_NOW | how);
   EXPECT_NE(module, nullptr) << dlerror();
   return module;
 }
 
-// This program's name says which of the two cases it is: process_test links to the shared library,
-// process_unlinked_test does not contain nv12slot at all before it loads the modules.
+// This program's name says which case it is: process_test links to the shared library, the others
+// do not contain nv12slot at all before they load the modules.
 TEST(ProcessTest, every_module_gets_the_same_pool_and_registry) {
   void* one = load(LOCAL_MODULE_ONE);
   void* two = load(LOCAL_MODULE_TWO);
@@ -45,6 +45,12 @@ TEST(ProcessTest, every_module_gets_the_same_pool_and_registry) {
   dlclose(one);
   dlclose(two);
   EXPECT_EQ(call(load(LOCAL_MODULE_TWO), "local_module_pool"), pool);
+}
+
+// An engine of Python's, say: loaded after others have found the pool, and visible to everybody.
+TEST(ProcessTest, module_that_is_loaded_globally_later_changes_nothing) {
+  const void* pool = call(load(LOCAL_MODULE_ONE), "local_module_pool");
+  EXPECT_EQ(call(load(LOCAL_MODULE_TWO, RTLD_GLOBAL), "local_module_pool"), pool);
 }
 
 }  // namespace

@@ -64,6 +64,20 @@ TEST_F(SourceTest, waits_for_its_own_frames_only) {
   EXPECT_TRUE(source.wait_until_idle(clock_.now()));
 }
 
+TEST_F(SourceTest, quota_can_be_kept_from_one_life_of_a_camera_to_the_next) {
+  const auto quota = std::make_shared<Quota>(1);
+  const AcquireRequest request{.domain = 0, .width = 64, .height = 64, .quota = quota};
+  FrameRef held;
+  {
+    Source first(clock_, "camera", quota);
+    held = registry_.attach(std::move(pool_.acquire(request)).value(),
+                            std::move(first.begin_frame()).value(), kNoPts);
+  }
+  const Source second(clock_, "camera", quota);
+  EXPECT_EQ(second.quota(), quota);
+  EXPECT_EQ(pool_.acquire(request).code(), Errc::kQuotaExceeded);
+}
+
 TEST_F(SourceTest, callbacks_never_fire_after_close) {
   Source source(clock_, "camera");
   bool fired = false;

@@ -166,6 +166,14 @@ CUresult cuCtxGetStreamPriorityRange(int* least, int* greatest) {
   return CUDA_SUCCESS;
 }
 
+// The mode is a CUstreamCaptureMode, which nv-codec-headers do not declare.
+CUresult cuThreadExchangeStreamCaptureMode(int* mode) {
+  STANDIN_ENTER(kInitialized);
+  if (mode == nullptr || *mode < 0 || *mode > 2) return kInvalidValue;
+  *mode = exchange_capture_mode(*mode);
+  return CUDA_SUCCESS;
+}
+
 CUresult cuCtxSetLimit(CUlimit limit, size_t value) {
   STANDIN_ENTER(kSound);
   entry.context->limits[static_cast<int>(limit)] = value;

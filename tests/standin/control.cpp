@@ -54,6 +54,8 @@ void standin_reset() {
   state.cost_model = false;
   state.decode_status = 2;
   state.memory.set_limit(kDefaultMemoryLimit);
+  state.capturing = false;
+  state.spoiled_captures = 0;
   state.hazards = 0;
   state.last_hazard.clear();
   state.calls_after_exit = 0;
@@ -140,6 +142,16 @@ void standin_stick(int device, void* context, int result) {
 void standin_set_decode_status(int status) {
   const Lock lock(driver().mutex);
   driver().decode_status = status;
+}
+
+void standin_set_capturing(int on) {
+  const Lock lock(driver().mutex);
+  driver().capturing = on != 0;
+}
+
+uint64_t standin_spoiled_captures() {
+  const Lock lock(driver().mutex);
+  return driver().spoiled_captures;
 }
 
 void standin_set_delay(uint64_t latency_us, uint64_t bytes_per_us) {

@@ -6,7 +6,9 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <string_view>
 #include <thread>
+#include <utility>
 
 #include "calls.h"
 
@@ -21,6 +23,16 @@ struct ContextStack {
   CUcontext handles[kMaxStack];
 };
 thread_local ContextStack context_stack = {};
+thread_local int capture_mode = 0;  // global
+
+// What the driver forbids to threads in another than relaxed mode while a capture runs (seen on an
+// H100, driver 580): it could wait for what is only being recorded.
+bool is_unsafe_in_capture(std::string_view call) {
+  return call == "cuEventQuery" || call == "cuStreamQuery" || call == "cuStreamSynchronize" ||
+         call == "cuEventSynchronize" || call == "cuCtxSynchronize" || call == "cuMemAlloc" ||
+         call == "cuMemAllocPitch" || call == "cuMemFree" || call == "cuMemAllocFromPoolAsync" ||
+         call == "cuMemAllocAsync";
+}
 
 // exit() destroys the main thread's thread_local objects first, which tells the beginning of exit()
 // apart from everything that runs in it. An exit() on another thread is seen by atexit() only.
@@ -96,7 +108,16 @@ Entry enter(int call, Need need) {
   entry.lock = std::unique_lock<std::mutex>(state.mutex);
   entry.refused = take_fault(entry.call);
   if (entry.refused == CUDA_SUCCESS) entry.refused = check_context(entry, need);
+  if (entry.refused == CUDA_SUCCESS && state.capturing && capture_mode != 2 &&
+      is_unsafe_in_capture(entry.call)) {
+    state.spoiled_captures++;
+    entry.refused = kCaptureUnsupported;
+  }
   return entry;
+}
+
+int exchange_capture_mode(int mode) {
+  return std::exchange(capture_mode, mode);
 }
 
 CUcontext current_handle() {

@@ -79,6 +79,8 @@ struct Driver {
   std::map<uint64_t, Gate> gates;
   uint64_t next_gate = 1;
 
+  bool capturing = false;         // some thread captures a graph in global mode
+  uint64_t spoiled_captures = 0;  // calls that ended it
   Delay delay;
   bool cost_model = false;
   int decode_status = 2;  // cuvidDecodeStatus_Success
@@ -124,6 +126,9 @@ CUcontext current_handle();
 bool push_handle(CUcontext handle);
 bool pop_handle(CUcontext* handle);
 void replace_handle(CUcontext handle);
+
+// Of the calling thread: a CUstreamCaptureMode. 2 is relaxed.
+int exchange_capture_mode(int mode);
 
 // Finds a live object; null when the handle is unknown. All need the mutex.
 std::shared_ptr<Context> find_context(CUcontext handle);

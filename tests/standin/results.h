@@ -26,6 +26,7 @@ inline constexpr CUresult kPeerAccessNotEnabled = static_cast<CUresult>(705);
 inline constexpr CUresult kContextIsDestroyed = static_cast<CUresult>(709);
 inline constexpr CUresult kNotPermitted = static_cast<CUresult>(800);
 inline constexpr CUresult kNotSupported = static_cast<CUresult>(801);
+inline constexpr CUresult kCaptureUnsupported = static_cast<CUresult>(900);
 
 }  // namespace nv12slot::standin
 

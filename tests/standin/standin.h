@@ -29,8 +29,8 @@ extern "C" {
 
 /* -- state ------------------------------------------------------------------------------------ */
 
-/* Forgets counters, faults, hazards, delays, cost model and memory limit, clears sticky errors and
- * opens every gate. Objects and memory stay as they are. */
+/* Forgets counters, faults, hazards, delays, cost model, memory limit and capture, clears sticky
+ * errors and opens every gate. Objects and memory stay as they are. */
 void standin_reset(void);
 
 /* -- counters --------------------------------------------------------------------------------- */
@@ -70,6 +70,13 @@ void standin_stick(int device, void* context, int result);
 /* What cuvidGetDecodeStatus() reports for decoded pictures (a cuvidDecodeStatus; default success)
  */
 void standin_set_decode_status(int status);
+
+/* While on, some thread captures a CUDA graph in global mode: calls that may wait or allocate are
+ * answered CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, and spoil the capture, unless their thread is in
+ * relaxed mode. */
+void standin_set_capturing(int on);
+/* Calls that spoiled the capture. */
+uint64_t standin_spoiled_captures(void);
 
 /* -- time ------------------------------------------------------------------------------------- */
 

@@ -36,6 +36,8 @@ namespace nv12slot::standin {
   F(fail_operation)                   \
   F(stick)                            \
   F(set_decode_status)                \
+  F(set_capturing)                    \
+  F(spoiled_captures)                 \
   F(set_delay)                        \
   F(set_cost_model)                   \
   F(set_memory_limit)                 \

@@ -11,7 +11,8 @@
 namespace nv12slot {
 
 /// A background thread for what is slow: giving memory back, later freeing decoded frames and
-/// closing decoders. Started by the first post(); tasks run in order, one at a time, with no lock
+/// closing decoders. Started by the first post(), or by a later one where the process has no thread
+/// left; tasks run in order, one at a time, with no lock
 /// held. A task that hangs holds up only the tasks behind it, so what can hang has a Reaper of its
 /// own. Any thread.
 class Reaper {
@@ -22,7 +23,7 @@ class Reaper {
   Reaper(const Reaper&) = delete;
   Reaper& operator=(const Reaper&) = delete;
 
-  /// Never blocks.
+  /// Never blocks, never fails.
   void post(std::function<void()> task) NV12SLOT_EXCLUDES(mutex_);
 
   /// Waits until everything posted before the call has run; false at the deadline. `clock` gives
@@ -30,6 +31,8 @@ class Reaper {
   [[nodiscard]] bool drain(Clock& clock, TimePoint deadline) NV12SLOT_EXCLUDES(mutex_);
 
  private:
+  void start() NV12SLOT_REQUIRES(mutex_);
+  /// Runs tasks until there are none and the Reaper is stopping.
   void run() NV12SLOT_EXCLUDES(mutex_);
 
   Mutex mutex_;

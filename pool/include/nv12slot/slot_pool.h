@@ -45,7 +45,7 @@ struct AcquireRequest {
   std::uint32_t width = 0;   ///< pixels, even
   std::uint32_t height = 0;  ///< pixels, even
   OnExhausted on_exhausted = OnExhausted::kDrop;
-  Duration timeout{0};                ///< for kBlock
+  Duration timeout{0};                ///< for kBlock; what is longer than a year is a year
   std::shared_ptr<Quota> quota = {};  ///< charged for the slot; may be empty
   const Canceller* canceller = nullptr;
   /// Ask for a reserve slot: apart from the cap and from every other request, for the one frame
@@ -79,11 +79,12 @@ using DeviceOpener = std::function<Result<std::unique_ptr<Device>>(Domain)>;
 /// when all its fences are complete and, if its release asked for it, the cooldown has passed.
 /// acquire() takes a FREE slot of the exact size, else a cooled one, else a larger one, else makes
 /// one while the domain is under its cap, else retires the longest idle FREE slot that is too
-/// small for the request and makes one in its place, else does what the request says.
+/// small for the request and makes one in its place, else does what the request says. Where the
+/// device has no memory for a new slot, idle ones that are too small give theirs.
 ///
-/// Threads: every call from any thread. Locks: one mutex a domain, taken by nothing else inside,
-/// never held across a driver call, a callback or a log line. A thread that queries the fences of
-/// a slot first takes the slot out of COOLING, so that it is its alone.
+/// Threads: every call from any thread. Locks: one mutex a domain, inside which only the reaper's
+/// queue is locked, never held across a driver call, a callback or a log line. A thread that
+/// queries the fences of a slot first takes the slot out of COOLING, so that it is its alone.
 class SlotPool {
  public:
   static constexpr unsigned kMaxCap = 4096;

@@ -59,6 +59,8 @@ class FrameRef {
   /// From now on every reader of this frame is known to fence(), so that the slot needs no
   /// cooldown.
   void set_all_readers_fence() const;
+  /// A reader could not fence, or will not: the slot needs its cooldown after all.
+  void set_reader_without_fence() const;
 
   void reset() { *this = FrameRef(); }
 

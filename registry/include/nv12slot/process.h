@@ -49,7 +49,15 @@ inline const Process* find_process() {
   for (const std::string& name : modules) {
     void* module = dlopen(name.empty() ? nullptr : name.c_str(), RTLD_LAZY | RTLD_NOLOAD);
     if (module == nullptr) continue;  // the vDSO
-    if (void* symbol = dlsym(module, "nv12slot_process_v1")) {
+    // dlsym() looks into the module's dependencies too, and for the program into all that is
+    // global, which changes as libraries are loaded: only a module's own symbol counts.
+    link_map* map = nullptr;
+    Dl_info info;
+    link_map* owner = nullptr;
+    void* symbol = dlsym(module, "nv12slot_process_v1");
+    if (symbol != nullptr && dlinfo(module, RTLD_DI_LINKMAP, &map) == 0 &&
+        dladdr1(symbol, &info, reinterpret_cast<void**>(&owner), RTLD_DL_LINKMAP) != 0 &&
+        owner == map) {
       // The handle is kept: the module with the pool in it must not be unloaded.
       return reinterpret_cast<const Process* (*)()>(symbol)();
     }

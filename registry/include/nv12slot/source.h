@@ -46,6 +46,8 @@ class Source {
  public:
   /// A new source; several may have the same name, one after the other or at once.
   Source(Clock& clock, std::string name, unsigned quota = 0);
+  /// One that shares a quota: a camera that comes back while frames of its last life are held.
+  Source(Clock& clock, std::string name, std::shared_ptr<Quota> quota);
   ~Source();  ///< close()
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;
