@@ -68,6 +68,11 @@ ObjectPtr<GstObject> cuda_context_of(GstContext* context) {
   return ObjectPtr<GstObject>(GST_OBJECT_CAST(cuda_context));
 }
 
+bool is_cuda_context_query(GstQuery* query) {
+  const gchar* type = nullptr;
+  return gst_query_parse_context_type(query, &type) && g_strcmp0(type, GST_CUDA_CONTEXT_TYPE) == 0;
+}
+
 void* cuda_context_handle(GstObject* cuda_context) {
   return gst_cuda_context_get_handle(GST_CUDA_CONTEXT(cuda_context));
 }
@@ -99,6 +104,10 @@ namespace nv12slot::gst {
 
 ObjectPtr<GstObject> cuda_context_of(GstContext*) {
   return nullptr;
+}
+
+bool is_cuda_context_query(GstQuery*) {
+  return false;
 }
 
 // Never called, as there is no GstCudaContext.

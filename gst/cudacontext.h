@@ -13,7 +13,9 @@ namespace nv12slot::gst {
 [[nodiscard]] GST_NV12_SLOT_API ObjectPtr<GstObject> cuda_context_of(GstContext* context);
 /// The CUcontext that a GstCudaContext stands for.
 [[nodiscard]] GST_NV12_SLOT_API void* cuda_context_handle(GstObject* cuda_context);
-/// Answers a CONTEXT query if it is about CUDA; false if it is not.
+/// Whether a CONTEXT query is about CUDA.
+[[nodiscard]] GST_NV12_SLOT_API bool is_cuda_context_query(GstQuery* query);
+/// Answers such a query if it is about the device of `cuda_context`; false if it is not.
 [[nodiscard]] GST_NV12_SLOT_API bool cuda_context_answer(GstElement* element, GstQuery* query,
                                                          GstObject* cuda_context);
 /// Tells the bins above, which tell their other elements.

@@ -26,7 +26,7 @@ inline constexpr const char* kCudaFeature = "memory:CUDAMemory";
 /// GStreamer before 1.24, whose elements synchronize before they push.
 [[nodiscard]] GST_NV12_SLOT_API bool cuda_memory_is_pending(GstMemory* memory,
                                                             StreamHandle* stream);
-/// The caller has waited for that stream.
+/// The caller sees to it that nobody reads before that stream is done.
 GST_NV12_SLOT_API void cuda_memory_set_complete(GstMemory* memory);
 
 }  // namespace nv12slot::gst

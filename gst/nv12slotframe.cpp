@@ -91,6 +91,7 @@ gboolean gst_nv12_slot_frame_fence(GstNv12SlotFrame* frame, gint device, gpointe
   if (device >= 0) {
     auto found = nv12slot::Process::get().pool->device(device);
     if (!found) {
+      frame->frame.set_reader_without_fence();
       GST_ERROR("fence: %s", found.error().message.c_str());
       return FALSE;
     }

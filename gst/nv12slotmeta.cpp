@@ -81,8 +81,17 @@ gboolean gst_nv12_slot_query_has_reader(GstQuery* query) {
 gulong gst_nv12_slot_declare_reader(GstPad* pad) {
   g_return_val_if_fail(GST_IS_PAD(pad), 0);
   g_return_val_if_fail(GST_PAD_IS_SINK(pad), 0);
-  return gst_pad_add_probe(
+  const gulong id = gst_pad_add_probe(
       pad,
       static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM | GST_PAD_PROBE_TYPE_PUSH),
       answer_allocation, nullptr, nullptr);
+  gst_pad_push_event(pad, gst_event_new_reconfigure());
+  return id;
+}
+
+void gst_nv12_slot_undeclare_reader(GstPad* pad, gulong id) {
+  g_return_if_fail(GST_IS_PAD(pad));
+  g_return_if_fail(GST_PAD_IS_SINK(pad));
+  gst_pad_remove_probe(pad, id);
+  gst_pad_push_event(pad, gst_event_new_reconfigure());
 }

@@ -62,16 +62,19 @@ FramePtr SlotHold::frame() const {
 
 FramePtr SlotHold::attach(FrameRegistry& registry, InFlight in_flight, std::uint64_t pts,
                           std::unique_ptr<Fence> ready) {
-  std::optional<Lease> lease;
-  {
-    MutexLock lock(mutex_);
-    lease.swap(lease_);
-  }
-  if (!lease) return frame();
-  FramePtr frame(frame_new(
-      registry.attach(std::move(*lease), std::move(in_flight), pts, {}, std::move(ready))));
   MutexLock lock(mutex_);
+  while (attaching_) attached_.wait(lock);
+  if (!lease_) return FramePtr(frame_ != nullptr ? gst_nv12_slot_frame_ref(frame_.get()) : nullptr);
+  Lease lease = std::move(*lease_);
+  lease_.reset();
+  attaching_ = true;
+  lock.unlock();
+  FramePtr frame(frame_new(
+      registry.attach(std::move(lease), std::move(in_flight), pts, {}, std::move(ready))));
+  lock.lock();
   frame_.reset(gst_nv12_slot_frame_ref(frame.get()));
+  attaching_ = false;
+  attached_.notify_all();
   return frame;
 }
 

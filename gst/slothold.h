@@ -49,8 +49,8 @@ class GST_NV12_SLOT_API SlotHold {
   /// A reference to the frame; empty unless attached.
   [[nodiscard]] FramePtr frame() const;
 
-  /// Makes the frame; returns the one there is if another element was faster. Empty where there is
-  /// no lease: spilled, quarantined, or another element is attaching it right now. Arguments as of
+  /// Makes the frame; returns the one there is if another element was faster, for which it waits.
+  /// Empty where there is no lease: spilled, or quarantined. Arguments as of
   /// FrameRegistry::attach.
   [[nodiscard]] FramePtr attach(FrameRegistry& registry, InFlight in_flight, std::uint64_t pts,
                                 std::unique_ptr<Fence> ready);
@@ -66,6 +66,8 @@ class GST_NV12_SLOT_API SlotHold {
   const std::uint64_t reserve_use_ = 0;
 
   mutable Mutex mutex_;
+  CondVar attached_;
+  bool attaching_ NV12SLOT_GUARDED_BY(mutex_) = false;
   std::optional<Lease> lease_ NV12SLOT_GUARDED_BY(mutex_);
   FramePtr frame_ NV12SLOT_GUARDED_BY(mutex_);
 };

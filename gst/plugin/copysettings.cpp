@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "copysettings.h"
 
+#include <utility>
+
 #include "nv12slot/process.h"
 #include "poolcontrol.h"
 
@@ -69,8 +71,8 @@ void install_copy_properties(GObjectClass* object_class) {
       object_class, PROP_QUOTA,
       g_param_spec_uint(
           "quota", "Quota",
-          "Slots this element's frames may have at a time, the cooling ones included, "
-          "so that one camera cannot take all; 0: no limit",
+          "Slots of each domain this element's frames may have at a time, those of earlier runs "
+          "and the cooling ones included, so that one camera cannot take all; 0: no limit",
           0, G_MAXUINT, kDefaultQuota, kPlaying));
   g_object_class_install_property(
       object_class, PROP_SLOW_FRAME_THRESHOLD,
@@ -105,7 +107,16 @@ void install_copy_properties(GObjectClass* object_class) {
                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 }
 
-void set_copy_property(CopySettings& settings, guint id, const GValue* value) {
+std::string apply_pool_property(guint id, const GValue* value) {
+  Status status;
+  if (id == PROP_POOL_CAP) status = pool().set_cap(g_value_get_uint(value));
+  if (id == PROP_POOL_COOLDOWN) {
+    status = pool().set_cooldown(to_duration(g_value_get_uint64(value)));
+  }
+  return status ? std::string() : status.error().message;
+}
+
+void set_copy_property(CopySettings& settings, guint id, const GValue* value, std::string refused) {
   switch (id) {
     case PROP_DEVICE:
       settings.device = g_value_get_int(value);
@@ -127,16 +138,12 @@ void set_copy_property(CopySettings& settings, guint id, const GValue* value) {
     case PROP_SLOW_FRAME_THRESHOLD:
       settings.slow_frame_threshold = g_value_get_uint64(value);
       break;
-    case PROP_POOL_CAP: {
-      const Status status = pool().set_cap(g_value_get_uint(value));
-      settings.refused_cap = status ? "" : status.error().message;
+    case PROP_POOL_CAP:
+      settings.refused_cap = std::move(refused);
       break;
-    }
-    case PROP_POOL_COOLDOWN: {
-      const Status status = pool().set_cooldown(to_duration(g_value_get_uint64(value)));
-      settings.refused_cooldown = status ? "" : status.error().message;
+    case PROP_POOL_COOLDOWN:
+      settings.refused_cooldown = std::move(refused);
       break;
-    }
     default:
       g_assert_not_reached();
   }

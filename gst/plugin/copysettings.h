@@ -18,13 +18,17 @@ inline constexpr guint64 kDefaultSlowFrame = 500 * GST_MSECOND;
 inline constexpr guint kDefaultPoolCap = 64;
 inline constexpr guint64 kDefaultPoolCooldown = 50 * GST_MSECOND;
 
-struct CopySettings {
+/// What is looked at for every frame.
+struct FrameSettings {
   int device = kDefaultDevice;
-  std::string source_name;  ///< empty: the element's name
   OnExhausted on_exhausted = kDefaultOnExhausted;
   guint64 timeout = kDefaultTimeout;                 ///< ns
-  guint quota = kDefaultQuota;                       ///< 0: none
   guint64 slow_frame_threshold = kDefaultSlowFrame;  ///< ns, 0: off
+};
+
+struct CopySettings : FrameSettings {
+  std::string source_name;      ///< empty: the element's name
+  guint quota = kDefaultQuota;  ///< 0: none
   /// Why a process-wide setting was refused, or empty; the element then does not start.
   std::string refused_cap, refused_cooldown;
 };
@@ -46,8 +50,11 @@ enum CopyProperty {
 /// Adds all of them to the class.
 void install_copy_properties(GObjectClass* object_class);
 
-/// Process-wide settings take effect at once, in the pool; a value that it refuses is noted.
-void set_copy_property(CopySettings& settings, guint id, const GValue* value);
+/// Puts a process-wide setting into effect at once, in the pool. Returns why the pool refused it,
+/// or an empty string; does nothing for other properties.
+[[nodiscard]] std::string apply_pool_property(guint id, const GValue* value);
+/// Stores the value, or for a process-wide setting `refused`, what apply_pool_property() said.
+void set_copy_property(CopySettings& settings, guint id, const GValue* value, std::string refused);
 /// All but PROP_STATS.
 void get_copy_property(const CopySettings& settings, guint id, GValue* value);
 

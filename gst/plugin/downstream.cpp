@@ -30,16 +30,16 @@ CapsPtr caps_in_both_memories(const GstCaps* caps, bool cuda) {
   return CapsPtr(gst_caps_merge(caps_in_memory(caps, true).release(), system.release()));
 }
 
-Downstream ask_downstream(GstPad* pad, const GstCaps* input_caps, Domain domain) {
-  Downstream result;
+CapsPtr ask_for_caps(GstPad* pad, const GstCaps* input_caps, Domain domain) {
   CapsPtr caps = caps_in_memory(input_caps, domain != kHostDomain);
   const CapsPtr accepted(gst_pad_peer_query_caps(pad, caps.get()));
-  if (gst_caps_is_empty(accepted.get())) return result;
-  const QueryPtr query(gst_query_new_allocation(caps.get(), FALSE));
-  result.readers_fence = gst_pad_peer_query(pad, query.get()) != FALSE &&
-                         gst_nv12_slot_query_has_reader(query.get()) != FALSE;
-  result.caps = std::move(caps);
-  return result;
+  return gst_caps_is_empty(accepted.get()) ? nullptr : std::move(caps);
+}
+
+bool ask_for_promise(GstPad* pad, GstCaps* caps) {
+  const QueryPtr query(gst_query_new_allocation(caps, FALSE));
+  return gst_pad_peer_query(pad, query.get()) != FALSE &&
+         gst_nv12_slot_query_has_reader(query.get()) != FALSE;
 }
 
 }  // namespace nv12slot::gst

@@ -14,13 +14,11 @@ namespace nv12slot::gst {
 /// one into the other.
 [[nodiscard]] CapsPtr caps_in_both_memories(const GstCaps* caps, bool cuda);
 
-/// What the elements downstream take of frames with one set of caps, in one kind of memory.
-struct Downstream {
-  CapsPtr caps;                ///< empty: they do not take it
-  bool readers_fence = false;  ///< each promised to wait and to fence (nv12slotmeta.h)
-};
+/// `input_caps` in the memory of `domain`; empty where downstream of `pad` does not take that.
+[[nodiscard]] CapsPtr ask_for_caps(GstPad* pad, const GstCaps* input_caps, Domain domain);
 
-/// Asks whether downstream of `pad` takes `input_caps` in the memory of `domain`, and how.
-[[nodiscard]] Downstream ask_downstream(GstPad* pad, const GstCaps* input_caps, Domain domain);
+/// Whether every reader downstream of `pad` promises to wait for and to fence frames of `caps`
+/// (nv12slotmeta.h). Only once they were told those caps: elements answer for what they have.
+[[nodiscard]] bool ask_for_promise(GstPad* pad, GstCaps* caps);
 
 }  // namespace nv12slot::gst

@@ -33,6 +33,7 @@
 #include <gst/video/video.h>
 
 #include <cstdio>
+#include <functional>
 #include <vector>
 
 #include "config.h"
@@ -78,19 +79,26 @@ struct SlotCopy {
   GstPad* src = nullptr;
   Canceller canceller{pool()};
   CopyStats stats;
+  // Of all runs: a camera that comes back has no more slots while frames of its last life are held.
+  const std::shared_ptr<Quota> quota = std::make_shared<Quota>();
 
   // A leaf: nothing is called with it held.
   Mutex mutex;
   CopySettings settings NV12SLOT_GUARDED_BY(mutex);
-  ObjectPtr<GstObject> context NV12SLOT_GUARDED_BY(mutex);    // GstCudaContext, once asked for
+  ObjectPtr<GstObject> context NV12SLOT_GUARDED_BY(mutex);  // GstCudaContext, once asked for
+  bool context_was_given NV12SLOT_GUARDED_BY(mutex) = false;
   std::shared_ptr<Source> source NV12SLOT_GUARDED_BY(mutex);  // of this or the last run
-  std::vector<std::weak_ptr<PoolControl>> offered NV12SLOT_GUARDED_BY(mutex);
-  bool is_flushing NV12SLOT_GUARDED_BY(mutex) = true;
+
+  // Before PoolControl's and the pool's, which are taken to wake those that wait for a slot.
+  Mutex waiting_mutex;
+  std::vector<std::weak_ptr<PoolControl>> offered NV12SLOT_GUARDED_BY(waiting_mutex);
+  bool is_flushing NV12SLOT_GUARDED_BY(waiting_mutex) = false;
+  bool is_stopped NV12SLOT_GUARDED_BY(waiting_mutex) = true;
 
   // Of the streaming thread, and of state changes while there is none.
   std::unique_ptr<Slotter> slotter;
-  Device* device = nullptr;  // nullptr: host only
-  Downstream on_device, on_host;
+  Device* device = nullptr;            // nullptr: host only
+  CapsPtr device_caps, host_caps;      // what downstream takes; empty: nothing
   Domain pushed_domain = kHostDomain;  // of the caps that downstream has
   bool is_negotiated = false;
   bool is_discont = false;  // a frame was dropped
@@ -141,6 +149,7 @@ void slot_copy_set_context(GstElement* element, GstContext* context) {
     if (own != nullptr && cuda_context_handle(given.get()) == cuda_context_handle(own)) {
       MutexLock lock(copy.mutex);
       if (copy.context == nullptr) copy.context = std::move(given);
+      copy.context_was_given = true;
     } else {
       GST_INFO_OBJECT(element, "not using a CUDA context that is not the device's primary one");
     }
@@ -152,56 +161,47 @@ guint64 pool_timeout(const CopySettings& settings) {
   return settings.on_exhausted == OnExhausted::kBlock ? settings.timeout : 0;
 }
 
-std::vector<std::shared_ptr<PoolControl>> offered_pools(SlotCopy& copy) {
-  std::vector<std::shared_ptr<PoolControl>> controls;
-  MutexLock lock(copy.mutex);
+void for_each_offered_pool(SlotCopy& copy, const std::function<void(PoolControl&)>& act)
+    NV12SLOT_REQUIRES(copy.waiting_mutex) {
   std::erase_if(copy.offered, [&](const std::weak_ptr<PoolControl>& weak) {
-    std::shared_ptr<PoolControl> control = weak.lock();
+    const std::shared_ptr<PoolControl> control = weak.lock();
     if (control == nullptr) return true;
-    controls.push_back(std::move(control));
+    act(*control);
     return false;
   });
-  return controls;
 }
 
-/// Wakes whoever waits for a slot, here or in a pool offered upstream, and lets nobody wait until
-/// it is called with false.
-void set_flushing(SlotCopy& copy, bool flushing) {
-  {
-    MutexLock lock(copy.mutex);
-    copy.is_flushing = flushing;
-  }
-  if (flushing) {
+/// Wakes whoever waits for a slot, here or in a pool offered upstream, and lets nobody wait while
+/// the element flushes or is stopped. `what` is the one of the two that changes.
+void set_no_waiting(SlotCopy& copy, bool SlotCopy::*what, bool value) {
+  MutexLock lock(copy.waiting_mutex);
+  copy.*what = value;
+  const bool no_waiting = copy.is_flushing || copy.is_stopped;
+  if (no_waiting) {
     copy.canceller.cancel();
   } else {
     copy.canceller.reset();
   }
-  for (const auto& control : offered_pools(copy)) control->set_element_flushing(flushing);
+  for_each_offered_pool(copy,
+                        [&](PoolControl& control) { control.set_element_flushing(no_waiting); });
 }
 
 /// A pool of the device for a decoder upstream; empty if it is of no use to it.
 ObjectPtr<GstBufferPool> offer_pool(SlotCopy& copy, GstCaps* caps) {
-  if (copy.device == nullptr || copy.on_device.caps == nullptr || !caps_are_cuda(caps)) {
+  if (copy.device == nullptr || copy.device_caps == nullptr || !caps_are_cuda(caps)) {
     return nullptr;
   }
-  std::shared_ptr<Source> source;
-  {
-    MutexLock lock(copy.mutex);
-    source = copy.source;
-  }
-  auto control = std::make_shared<PoolControl>(pool(), source->quota());
+  auto control = std::make_shared<PoolControl>(pool(), copy.quota);
   control->spills = true;
-  control->timeout = pool_timeout(settings_of(copy));
-  bool is_flushing = false;
   {
-    MutexLock lock(copy.mutex);
+    MutexLock lock(copy.waiting_mutex);
+    for_each_offered_pool(copy, [](PoolControl&) {});  // forgets those that are gone
     copy.offered.push_back(control);
-    is_flushing = copy.is_flushing;
+    control->timeout = pool_timeout(settings_of(copy));
+    control->set_element_flushing(copy.is_flushing || copy.is_stopped);
   }
-  control->set_element_flushing(is_flushing);
-  ObjectPtr<GstBufferPool> offered(
+  return ObjectPtr<GstBufferPool>(
       slot_buffer_pool_new(copy.device->domain(), ensure_context(copy), std::move(control)));
-  return offered;
 }
 
 gboolean answer_allocation(SlotCopy& copy, GstQuery* query) {
@@ -237,10 +237,15 @@ bool has_even_size(GstNv12SlotCopy* self, const GstCaps* caps) {
   return false;
 }
 
+/// Tells downstream which memory follows, and asks what it promises for it.
 bool push_caps(SlotCopy& copy, Domain domain) {
-  const Downstream& to = domain == kHostDomain ? copy.on_host : copy.on_device;
-  if (!gst_pad_push_event(copy.src, gst_event_new_caps(to.caps.get()))) return false;
+  GstCaps* const caps = domain == kHostDomain ? copy.host_caps.get() : copy.device_caps.get();
+  copy.slotter->set_readers_fence(false);  // frames of other caps are the exception
+  if (!gst_pad_push_event(copy.src, gst_event_new_caps(caps))) return false;
   copy.pushed_domain = domain;
+  if (domain == copy.slotter->format().domain) {
+    copy.slotter->set_readers_fence(ask_for_promise(copy.src, caps));
+  }
   return true;
 }
 
@@ -253,16 +258,14 @@ GstFlowReturn negotiate(GstNv12SlotCopy* self, GstCaps* caps) {
   Slotter::Format format;
   if (!gst_video_info_from_caps(&format.info, caps)) return GST_FLOW_NOT_NEGOTIATED;
 
-  copy.on_device =
-      copy.device != nullptr ? ask_downstream(copy.src, caps, copy.device->domain()) : Downstream();
-  copy.on_host = ask_downstream(copy.src, caps, kHostDomain);
-  if (copy.on_device.caps == nullptr && copy.on_host.caps == nullptr) {
+  copy.device_caps =
+      copy.device != nullptr ? ask_for_caps(copy.src, caps, copy.device->domain()) : nullptr;
+  copy.host_caps = ask_for_caps(copy.src, caps, kHostDomain);
+  if (copy.device_caps == nullptr && copy.host_caps == nullptr) {
     GST_WARNING_OBJECT(self, "downstream does not take %" GST_PTR_FORMAT, caps);
     return GST_FLOW_NOT_NEGOTIATED;
   }
-  format.domain = copy.on_device.caps != nullptr ? copy.device->domain() : kHostDomain;
-  format.readers_fence_on_device = copy.on_device.readers_fence;
-  format.readers_fence_on_host = copy.on_host.readers_fence;
+  format.domain = copy.device_caps != nullptr ? copy.device->domain() : kHostDomain;
   copy.slotter->set_format(format);
   if (!push_caps(copy, format.domain)) {
     return GST_PAD_IS_FLUSHING(copy.src) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
@@ -308,7 +311,8 @@ gboolean slot_copy_query(GstPad* pad, GstObject* parent, GstQuery* query) {
   SlotCopy& copy = impl_of(parent);
   switch (GST_QUERY_TYPE(query)) {
     case GST_QUERY_CONTEXT: {
-      GstObject* const context = ensure_context(copy);
+      // Others' questions are no reason to open a GPU.
+      GstObject* const context = is_cuda_context_query(query) ? ensure_context(copy) : nullptr;
       if (context != nullptr && cuda_context_answer(GST_ELEMENT(parent), query, context)) {
         return TRUE;
       }
@@ -349,11 +353,11 @@ gboolean slot_copy_sink_event(GstPad* pad, GstObject* parent, GstEvent* event) {
       return result == GST_FLOW_OK;
     }
     case GST_EVENT_FLUSH_START:
-      set_flushing(copy, true);
+      set_no_waiting(copy, &SlotCopy::is_flushing, true);
       break;
     case GST_EVENT_FLUSH_STOP:
       copy.slotter->release_inputs(true);
-      set_flushing(copy, false);
+      set_no_waiting(copy, &SlotCopy::is_flushing, false);
       break;
     case GST_EVENT_EOS:
       copy.slotter->release_inputs(true);
@@ -382,7 +386,7 @@ void count_path(CopyStats& stats, Path path) {
 }
 
 /// Counts a frame that has come to nothing, and says so where it is worth saying.
-GstFlowReturn drop(GstNv12SlotCopy* self, const Outcome& outcome, const CopySettings& settings) {
+GstFlowReturn drop(GstNv12SlotCopy* self, const Outcome& outcome, const FrameSettings& settings) {
   SlotCopy& copy = *self->impl;
   const char* const why = outcome.error.message.c_str();
   switch (outcome.kind) {
@@ -397,7 +401,7 @@ GstFlowReturn drop(GstNv12SlotCopy* self, const Outcome& outcome, const CopySett
       return GST_FLOW_ERROR;
     case Outcome::Kind::kExhausted:
       ++copy.stats.exhausted;
-      if (settings.on_exhausted == OnExhausted::kHost && copy.on_host.caps == nullptr &&
+      if (settings.on_exhausted == OnExhausted::kHost && copy.host_caps == nullptr &&
           !std::exchange(copy.said.no_host, true)) {
         GST_ELEMENT_WARNING(self, RESOURCE, NO_SPACE_LEFT,
                             ("No slot is left, and downstream takes no frames of the host."),
@@ -431,7 +435,7 @@ double to_ms(Duration duration) {
   return std::chrono::duration<double, std::milli>(duration).count();
 }
 
-void note_if_slow(SlotCopy& copy, const CopySettings& settings, const Source& source,
+void note_if_slow(SlotCopy& copy, const FrameSettings& settings, const Source& source,
                   const Outcome& outcome, Duration total, Duration push) {
   if (settings.slow_frame_threshold == 0 || total <= to_duration(settings.slow_frame_threshold)) {
     return;
@@ -476,7 +480,7 @@ GstFlowReturn slot_copy_chain(GstPad* pad, GstObject* parent, GstBuffer* buffer)
     }
   }
 
-  CopySettings settings;
+  FrameSettings settings;
   std::shared_ptr<Source> source;
   {
     MutexLock lock(copy.mutex);
@@ -484,7 +488,7 @@ GstFlowReturn slot_copy_chain(GstPad* pad, GstObject* parent, GstBuffer* buffer)
     source = copy.source;
   }
   Slotter::Exhaustion exhaustion{settings.on_exhausted, to_duration(settings.timeout)};
-  if (exhaustion.policy == OnExhausted::kHost && copy.on_host.caps == nullptr) {
+  if (exhaustion.policy == OnExhausted::kHost && copy.host_caps == nullptr) {
     exhaustion.policy = OnExhausted::kDrop;
   }
   ++copy.stats.frames;
@@ -517,7 +521,7 @@ bool open(GstNv12SlotCopy* self) {
   bool was_given = false;
   {
     MutexLock lock(copy.mutex);
-    was_given = copy.context != nullptr;
+    was_given = copy.context_was_given;
   }
   const int count = cuda_device_count();
   if (settings.device == kDefaultDevice && count == 0) {
@@ -550,7 +554,7 @@ void start(GstNv12SlotCopy* self) {
     name = element_name;
     g_free(element_name);
   }
-  auto source = std::make_shared<Source>(pool().clock(), std::move(name), settings.quota);
+  auto source = std::make_shared<Source>(pool().clock(), std::move(name), copy.quota);
   copy.stats.reset();
   copy.said = Said();
   copy.is_negotiated = false;
@@ -564,7 +568,8 @@ void start(GstNv12SlotCopy* self) {
     MutexLock lock(copy.mutex);
     copy.source = std::move(source);
   }
-  set_flushing(copy, false);
+  set_no_waiting(copy, &SlotCopy::is_flushing, false);
+  set_no_waiting(copy, &SlotCopy::is_stopped, false);
 }
 
 /// After the pads are inactive.
@@ -575,8 +580,8 @@ void stop(SlotCopy& copy) {
     source = copy.source;
   }
   copy.slotter.reset();
-  copy.on_device = Downstream();
-  copy.on_host = Downstream();
+  copy.device_caps.reset();
+  copy.host_caps.reset();
   source->close();
 }
 
@@ -584,6 +589,7 @@ void close(SlotCopy& copy) {
   ObjectPtr<GstObject> context;
   MutexLock lock(copy.mutex);
   context.swap(copy.context);
+  copy.context_was_given = false;
   lock.unlock();
   copy.device = nullptr;
 }
@@ -600,7 +606,7 @@ GstStateChangeReturn slot_copy_change_state(GstElement* element, GstStateChange 
       break;
     case GST_STATE_CHANGE_PAUSED_TO_READY:
       // First, or the parent would wait for a thread that waits for a slot.
-      set_flushing(copy, true);
+      set_no_waiting(copy, &SlotCopy::is_stopped, true);
       break;
     default:
       break;
@@ -609,7 +615,10 @@ GstStateChangeReturn slot_copy_change_state(GstElement* element, GstStateChange 
       GST_ELEMENT_CLASS(gst_nv12_slot_copy_parent_class)->change_state(element, transition);
   switch (transition) {
     case GST_STATE_CHANGE_READY_TO_PAUSED:
-      if (result == GST_STATE_CHANGE_FAILURE) stop(copy);
+      if (result == GST_STATE_CHANGE_FAILURE) {
+        set_no_waiting(copy, &SlotCopy::is_stopped, true);
+        stop(copy);
+      }
       break;
     case GST_STATE_CHANGE_PAUSED_TO_READY:
       stop(copy);
@@ -631,21 +640,22 @@ void slot_copy_set_property(GObject* object, guint id, const GValue* value, GPar
     GST_ERROR_OBJECT(object, "'device' can be set in NULL state only; it stays what it was");
     return;
   }
+  std::string refused = apply_pool_property(id, value);
   ObjectPtr<GstObject> old_context;
-  std::shared_ptr<Source> source;
-  CopySettings settings = settings_of(copy);
-  set_copy_property(settings, id, value);
-  const guint64 timeout = pool_timeout(settings);
-  const guint quota = settings.quota;
   {
     MutexLock lock(copy.mutex);
-    copy.settings = std::move(settings);
-    if (id == PROP_DEVICE) old_context.swap(copy.context);
-    source = copy.source;
+    set_copy_property(copy.settings, id, value, std::move(refused));
+    if (id == PROP_DEVICE) {
+      old_context.swap(copy.context);
+      copy.context_was_given = false;
+    }
   }
-  if (id == PROP_QUOTA && source != nullptr) source->quota()->set_limit(quota);
+  if (id == PROP_QUOTA) copy.quota->set_limit(settings_of(copy).quota);
   if (id == PROP_TIMEOUT || id == PROP_ON_EXHAUSTED) {
-    for (const auto& control : offered_pools(copy)) control->timeout = timeout;
+    MutexLock lock(copy.waiting_mutex);
+    for_each_offered_pool(copy, [timeout = pool_timeout(settings_of(copy))](PoolControl& control) {
+      control.timeout = timeout;
+    });
   }
 }
 

@@ -85,10 +85,6 @@ Slotter::~Slotter() {
   release_inputs(true);
 }
 
-bool Slotter::readers_fence(Domain domain) const {
-  return domain == kHostDomain ? format_.readers_fence_on_host : format_.readers_fence_on_device;
-}
-
 Outcome Slotter::process(BufferPtr input, const Exhaustion& exhaustion) {
   release_inputs(false);
   GstMemory* memory = only_memory(input.get());
@@ -116,13 +112,21 @@ Outcome Slotter::process(BufferPtr input, const Exhaustion& exhaustion) {
 }
 
 Result<std::unique_ptr<Fence>> Slotter::finish_direct(GstMemory* memory, const SlotHold& hold) {
-  StreamHandle stream = nullptr;
-  if (!is_cuda_memory(memory) || !cuda_memory_is_pending(memory, &stream)) {
-    return std::unique_ptr<Fence>();
+  if (!is_cuda_memory(memory)) return std::unique_ptr<Fence>();
+  // What the CPU wrote comes to the device when somebody maps the memory there.
+  GstMapInfo map;
+  if (!gst_memory_map(memory, &map, static_cast<GstMapFlags>(GST_MAP_READ | kMapCuda))) {
+    return Error{Errc::kDeviceFailed, "the slot cannot be mapped on its device"};
   }
+  gst_memory_unmap(memory, &map);
+  StreamHandle stream = nullptr;
+  if (!cuda_memory_is_pending(memory, &stream)) return std::unique_ptr<Fence>();
   if (readers_fence(hold.device().domain())) {
     Result<Fence> fence = Fence::record(hold.device(), stream);
     if (!fence) return fence.error();
+    // Or gst-cuda would wait for the stream, and for later frames in it, on the thread that gives
+    // the memory up. The fence is what keeps the slot.
+    cuda_memory_set_complete(memory);
     return std::make_unique<Fence>(std::move(fence).value());
   }
   const Status done = hold.device().synchronize(stream);
@@ -148,7 +152,7 @@ Outcome Slotter::take_over(BufferPtr input, SlotHold& hold, InFlight in_flight) 
                         std::move(ready).value());
     if (frame == nullptr) {
       return not_a_frame(Outcome::Kind::kBadInput,
-                         {Errc::kInvalidArgument, "two elements were given the same slot at once"});
+                         {Errc::kInvalidArgument, "its slot was given up after a failure"});
     }
     if (readers_fence(domain)) frame_peek(frame.get()).set_all_readers_fence();
   }

@@ -54,9 +54,7 @@ class Slotter {
   /// Of one negotiation.
   struct Format {
     GstVideoInfo info{};
-    Domain domain = kHostDomain;           ///< where slots are to be made
-    bool readers_fence_on_device = false;  ///< every consumer waits and fences by itself
-    bool readers_fence_on_host = false;
+    Domain domain = kHostDomain;  ///< where slots are to be made
   };
   /// Of one frame.
   struct Exhaustion {
@@ -72,6 +70,9 @@ class Slotter {
 
   void set_format(const Format& format) { format_ = format; }
   [[nodiscard]] const Format& format() const { return format_; }
+  /// Whether every consumer waits for and fences frames of the format's domain by itself. Frames of
+  /// another domain are complete when they leave, and cool.
+  void set_readers_fence(bool fence) { readers_fence_ = fence; }
 
   /// Blocks for the copy, unless readers wait by themselves, and for a slot where `exhaustion` says
   /// so. Never fails for good: after any outcome the next buffer may be given.
@@ -86,7 +87,9 @@ class Slotter {
     BufferPtr buffer;
   };
 
-  [[nodiscard]] bool readers_fence(Domain domain) const;
+  [[nodiscard]] bool readers_fence(Domain domain) const {
+    return readers_fence_ && domain == format_.domain;
+  }
   [[nodiscard]] Outcome take_over(BufferPtr input, SlotHold& hold, InFlight in_flight);
   [[nodiscard]] Outcome copy(BufferPtr input, InFlight in_flight, const Exhaustion& exhaustion);
   [[nodiscard]] Status fill(const SlotHold& hold, StreamHandle slot_stream, GstBuffer* input,
@@ -96,6 +99,7 @@ class Slotter {
 
   const Run run_;
   Format format_;
+  bool readers_fence_ = false;
   std::deque<PendingInput> pending_;  // oldest first
 };
 

@@ -201,6 +201,35 @@ TEST_F(CopyCudaTest, all_elements_of_a_pipeline_share_the_one_context_of_the_dev
   gst_object_unref(pipeline);
 }
 
+/// The neighbour downstream goes to READY first and asks; those that are not linked to either must
+/// be told all the same.
+TEST_F(CopyCudaTest, context_is_announced_although_a_neighbour_asked_before) {
+  GstElement* pipeline = gst_parse_launch(
+      "videotestsrc num-buffers=1 ! video/x-raw,format=NV12 ! nv12slotcopy ! cudadownload ! "
+      "fakesink",
+      nullptr);
+  gst_object_ref_sink(pipeline);
+  const ObjectPtr<GstBus> bus(gst_element_get_bus(pipeline));
+  gst_element_set_state(pipeline, GST_STATE_READY);
+  bool announced = false;
+  while (GstMessage* message = gst_bus_pop_filtered(bus.get(), GST_MESSAGE_HAVE_CONTEXT)) {
+    announced = announced || std::string(GST_MESSAGE_SRC_NAME(message)).starts_with("nv12slotcopy");
+    gst_message_unref(message);
+  }
+  EXPECT_TRUE(announced);
+  gst_element_set_state(pipeline, GST_STATE_NULL);
+  gst_object_unref(pipeline);
+}
+
+TEST_F(CopyCudaTest, question_about_another_kind_of_context_opens_no_device) {
+  const ObjectPtr<GstElement> element(static_cast<GstElement*>(
+      gst_object_ref_sink(gst_element_factory_make("nv12slotcopy", nullptr))));
+  g_object_set(element.get(), "device", 1, nullptr);
+  const QueryPtr query(gst_query_new_context("gst.gl.GLDisplay"));
+  EXPECT_FALSE(gst_element_query(element.get(), query.get()));
+  EXPECT_EQ(control().live_contexts(1), 0U);
+}
+
 TEST_F(CopyCudaTest, context_query_is_answered_with_the_processes_context) {
   CudaHarness harness;
   const QueryPtr query(gst_query_new_context("gst.cuda.context"));
@@ -285,6 +314,30 @@ TEST_F(CopyCudaTest, no_pool_is_offered_where_frames_go_to_the_host) {
   ASSERT_EQ(harness.push(3), GST_FLOW_OK);
   harness.pull();
   EXPECT_EQ(harness.offered_pool(), nullptr);
+}
+
+TEST_F(CopyCudaTest, frame_that_the_cpu_wrote_into_its_slot_is_on_the_device_when_it_is_pushed) {
+  CudaHarness harness;
+  const auto pool = harness.offered_pool();
+  harness.configure(pool.get());
+  GstBuffer* buffer = nullptr;
+  ASSERT_EQ(gst_buffer_pool_acquire_buffer(pool.get(), &buffer, nullptr), GST_FLOW_OK);
+  gst_buffer_memset(buffer, 0, 7, gst_buffer_get_size(buffer));
+  ASSERT_EQ(gst_harness_push(harness.get(), buffer), GST_FLOW_OK);
+  const BufferPtr frame = harness.pull();
+  GstNv12SlotPlanes planes;
+  gst_nv12_slot_frame_get_planes(gst_buffer_get_nv12_slot_meta(frame.get())->frame, &planes);
+  Device* const device = *Process::get().pool->device(kDevice);
+  std::vector<std::uint8_t> seen(kWidth * kHeight * 3 / 2);
+  const auto address = reinterpret_cast<std::uintptr_t>(seen.data());
+  const StreamHandle stream = *device->take_stream();
+  EXPECT_TRUE(device->copy({address, address + kWidth * kHeight, kWidth, kWidth}, kHostDomain,
+                           {planes.data[0], planes.data[1], planes.stride[0], planes.stride[1]},
+                           kDevice, kWidth, kHeight, stream));
+  EXPECT_TRUE(device->synchronize(stream));
+  device->give_stream(stream);
+  EXPECT_EQ(seen[5], 7);
+  gst_buffer_pool_set_active(pool.get(), FALSE);
 }
 
 TEST_F(CopyCudaTest, exhaustion_is_no_error_of_the_decoder_and_drops_the_frame) {

@@ -248,6 +248,22 @@ TEST_F(BlockingCopyTest, frame_is_dropped_after_the_timeout) {
   EXPECT_EQ(stat(element(), "dropped"), 1U);
 }
 
+TEST_F(CopyTest, slots_of_the_last_run_count_towards_the_quota) {
+  g_object_set(element(), "quota", 2, nullptr);
+  set_caps();
+  push(1);
+  const BufferPtr held = pull();
+  gst_element_set_state(element(), GST_STATE_READY);
+  gst_element_set_state(element(), GST_STATE_PLAYING);
+  set_caps(kWidth, kHeight + 2);  // so that the harness sends caps anew
+  set_caps();
+  push(2);
+  const BufferPtr second = pull();
+  push(3);
+  EXPECT_EQ(pull(), nullptr) << "the camera came back and has a whole quota again";
+  EXPECT_EQ(stat(element(), "exhausted"), 1U);
+}
+
 // ---- Bad input --------------------------------------------------------------------------------
 
 TEST_F(CopyTest, other_formats_are_refused_at_negotiation) {

@@ -172,6 +172,54 @@ TEST(ReaderTest, one_declared_reader_needs_no_cooldown) {
   EXPECT_TRUE(needs_no_cooldown("fakesink name=a", {"a"}));
 }
 
+/// A transform answers for the caps it has: asked before it is told others, it would pass the
+/// promise of a sink that then gets pictures it scales itself.
+TEST(ReaderTest, promise_is_asked_for_after_downstream_was_told_the_caps) {
+  reset_pool();
+  GstHarness* harness = copy_harness("device=-1");
+  std::vector<GstCaps*> told;
+  gst_pad_add_probe(
+      harness->sinkpad,
+      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_QUERY_DOWNSTREAM | GST_PAD_PROBE_TYPE_PUSH),
+      [](GstPad* pad, GstPadProbeInfo* info, gpointer list) {
+        if (GST_QUERY_TYPE(GST_PAD_PROBE_INFO_QUERY(info)) == GST_QUERY_ALLOCATION) {
+          static_cast<std::vector<GstCaps*>*>(list)->push_back(gst_pad_get_current_caps(pad));
+        }
+        return GST_PAD_PROBE_OK;
+      },
+      &told, nullptr);
+  for (const int width : {64, 128}) {
+    gst_harness_set_src_caps_str(harness, nv12_caps(width, kHeight).c_str());
+    ASSERT_FALSE(told.empty());
+    ASSERT_NE(told.back(), nullptr) << "asked before it had caps";
+    int had = 0;
+    gst_structure_get_int(gst_caps_get_structure(told.back(), 0), "width", &had);
+    EXPECT_EQ(had, width);
+  }
+  for (GstCaps* caps : told) gst_caps_unref(caps);
+  gst_harness_teardown(harness);
+}
+
+TEST(ReaderTest, promise_can_be_made_and_taken_back_while_frames_flow) {
+  reset_pool();
+  ASSERT_TRUE(Process::get().pool->set_cooldown(SlotPool::kMaxCooldown));
+  GstHarness* harness = copy_harness("device=-1");
+  gst_harness_set_src_caps_str(harness, nv12_caps(kWidth, kHeight).c_str());
+  const auto cools = [harness] {
+    const unsigned before = Process::get().pool->stats(kHostDomain).cooling;
+    gst_harness_push(harness, make_buffer(kWidth, kHeight, 1).release());
+    gst_buffer_unref(gst_harness_pull(harness));
+    return Process::get().pool->stats(kHostDomain).cooling - before;
+  };
+  EXPECT_EQ(cools(), 1U);
+  const gulong promise = gst_nv12_slot_declare_reader(harness->sinkpad);
+  EXPECT_EQ(cools(), 0U);
+  gst_nv12_slot_undeclare_reader(harness->sinkpad, promise);
+  EXPECT_EQ(cools(), 1U);
+  gst_harness_teardown(harness);
+  reset_pool();
+}
+
 TEST(ReaderTest, undeclared_reader_needs_the_cooldown) {
   EXPECT_FALSE(needs_no_cooldown("fakesink name=a", {}));
 }

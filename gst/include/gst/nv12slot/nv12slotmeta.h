@@ -77,11 +77,26 @@ gboolean gst_nv12_slot_query_has_reader(GstQuery* query);
  * itself. From now on ALLOCATION queries on @pad are answered here (the element's own answer, if it
  * has one, is not asked for): the promise and support of #GstVideoMeta.
  *
- * Returns: the id of the pad probe, for gst_pad_remove_probe()
+ * Upstream is asked to look again; on a running pad, frames that are under way come as before.
+ *
+ * Returns: the id of the promise, for gst_nv12_slot_undeclare_reader()
  *
  * Since: 0.1
  */
 GST_NV12_SLOT_API
 gulong gst_nv12_slot_declare_reader(GstPad* pad);
+
+/**
+ * gst_nv12_slot_undeclare_reader:
+ * @pad: the sink pad
+ * @id: what gst_nv12_slot_declare_reader() returned
+ *
+ * Takes the promise back and asks upstream to look again. It holds for the frames that come until
+ * upstream has done so: wait for them and fence them still.
+ *
+ * Since: 0.1
+ */
+GST_NV12_SLOT_API
+void gst_nv12_slot_undeclare_reader(GstPad* pad, gulong id);
 
 G_END_DECLS
