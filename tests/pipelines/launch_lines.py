@@ -27,7 +27,9 @@ known = {}
 
 def is_installed(element):
     if element not in known:
-        known[element] = subprocess.run([inspect, "--exists", element]).returncode == 0
+        # Without a version it means GStreamer's own, which ours is not.
+        known[element] = subprocess.run(
+            [inspect, "--exists", "--atleast-version=0.0.0", element]).returncode == 0
     return known[element]
 
 
