@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "reader_kernels.h"
+
+namespace nv12slot::gpu {
+
+/// Inference going on beside a test: four threads, each with a stream in which it runs one kernel
+/// of 5 ms after the other, with a copy of 6 MB behind it, and waits for both. While it lives.
+class GpuLoad {
+ public:
+  enum class Kind {
+    kSome,  ///< kernels of a few long blocks: most of the device stays free
+    kFull,  ///< kernels of many short blocks (50 us), more than the device can run at a time
+  };
+  GpuLoad(Device& device, Kind kind);
+  ~GpuLoad();
+  GpuLoad(const GpuLoad&) = delete;
+  GpuLoad& operator=(const GpuLoad&) = delete;
+
+ private:
+  void run();
+
+  Device& device_;
+  const Kind kind_;
+  ReaderKernels kernels_;
+  std::atomic<bool> stopping_{false};
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace nv12slot::gpu
