@@ -3,9 +3,9 @@
 // Real streams against their published checksums: every picture must come out of its slot as it was
 // decoded. Reads the folder that NV12SLOT_MEDIA names: manifest.tsv, a table with a header line of
 // which the columns "file", "codec", "md5_i420" (of all pictures, tightly packed) and
-// "published_answer" are used, and the files in it. Where the last one says "none", nobody but the
-// decoder can say what is right: then the pictures must be the decoder's own. What a machine lacks
-// (the folder, a decoder, a GPU) is skipped.
+// "published_answer" are used, and the files in it. The pictures must be the decoder's own, and
+// have the published checksum unless the last column says "none". What a machine lacks (the folder,
+// a decoder, a GPU) is skipped, and so is a decoder that gives other pictures by itself.
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -103,8 +103,11 @@ class MediaTest : public testing::TestWithParam<Stream> {
                              const std::string& through_slots) {
     if (!has_element(decoder.c_str())) GTEST_SKIP() << "no " << decoder;
     if (!has_element("videocodectestsink")) GTEST_SKIP() << "no videocodectestsink";
-    EXPECT_EQ(checksum(decoder + " ! " + through_slots),
-              GetParam().is_published ? GetParam().md5 : checksum(decoder + to_system));
+    const std::string decoders_own = checksum(decoder + to_system);
+    EXPECT_EQ(checksum(decoder + " ! " + through_slots), decoders_own);
+    if (GetParam().is_published && decoders_own != GetParam().md5) {
+      GTEST_SKIP() << "this " << decoder << " does not give the published checksum by itself";
+    }
   }
   [[nodiscard]] std::string codec() const { return GetParam().codec == "hevc" ? "h265" : "h264"; }
 };
