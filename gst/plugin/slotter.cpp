@@ -282,7 +282,7 @@ void Slotter::release_inputs(bool wait) {
     if (complete.ok() && !complete.value()) {
       if (!wait) return;
       const Status waited = wait_for(done, *run_.device);
-      if (!waited) log(LogLevel::kError, waited.error().message);
+      if (!waited) log(LogLevel::kError, "DEVICE " + waited.error().message);
     }
     pending_.pop_front();
   }

@@ -15,7 +15,8 @@ using LogSink = void (*)(LogLevel level, std::string_view message);
 void set_log_sink(LogSink sink);
 
 /// Hands `message` to the sink. The library says few things and each starts with one of: NEW SLOT,
-/// POOL FULL, SLOT RETIRED, QUARANTINE, EVICTED, DEVICE.
+/// POOL FULL, SLOT RETIRED, SLOW FRAME, QUARANTINE, EVICTED, DEVICE, or the name of
+/// an environment variable.
 void log(LogLevel level, std::string_view message);
 
 }  // namespace nv12slot
