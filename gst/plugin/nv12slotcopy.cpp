@@ -33,8 +33,6 @@
 #include <gst/video/video.h>
 
 #include <cstdio>
-#include <functional>
-#include <vector>
 
 #include "config.h"
 #include "copysettings.h"
@@ -45,6 +43,7 @@
 #include "downstream.h"
 #include "nv12slot/cuda_device.h"
 #include "nv12slot/log.h"
+#include "offeredpools.h"
 #include "poolcontrol.h"
 #include "slotter.h"
 
@@ -77,7 +76,7 @@ struct Said {
 struct SlotCopy {
   GstPad* sink = nullptr;  // owned by the element, as are both pads
   GstPad* src = nullptr;
-  Canceller canceller{pool()};
+  OfferedPools offered{pool()};
   CopyStats stats;
   // Of all runs: a camera that comes back has no more slots while frames of its last life are held.
   const std::shared_ptr<Quota> quota = std::make_shared<Quota>();
@@ -88,12 +87,6 @@ struct SlotCopy {
   ObjectPtr<GstObject> context NV12SLOT_GUARDED_BY(mutex);  // GstCudaContext, once asked for
   bool context_was_given NV12SLOT_GUARDED_BY(mutex) = false;
   std::shared_ptr<Source> source NV12SLOT_GUARDED_BY(mutex);  // of this or the last run
-
-  // Before PoolControl's and the pool's, which are taken to wake those that wait for a slot.
-  Mutex waiting_mutex;
-  std::vector<std::weak_ptr<PoolControl>> offered NV12SLOT_GUARDED_BY(waiting_mutex);
-  bool is_flushing NV12SLOT_GUARDED_BY(waiting_mutex) = false;
-  bool is_stopped NV12SLOT_GUARDED_BY(waiting_mutex) = true;
 
   // Of the streaming thread, and of state changes while there is none.
   std::unique_ptr<Slotter> slotter;
@@ -161,47 +154,13 @@ guint64 pool_timeout(const CopySettings& settings) {
   return settings.on_exhausted == OnExhausted::kBlock ? settings.timeout : 0;
 }
 
-void for_each_offered_pool(SlotCopy& copy, const std::function<void(PoolControl&)>& act)
-    NV12SLOT_REQUIRES(copy.waiting_mutex) {
-  std::erase_if(copy.offered, [&](const std::weak_ptr<PoolControl>& weak) {
-    const std::shared_ptr<PoolControl> control = weak.lock();
-    if (control == nullptr) return true;
-    act(*control);
-    return false;
-  });
-}
-
-/// Wakes whoever waits for a slot, here or in a pool offered upstream, and lets nobody wait while
-/// the element flushes or is stopped. `what` is the one of the two that changes.
-void set_no_waiting(SlotCopy& copy, bool SlotCopy::*what, bool value) {
-  MutexLock lock(copy.waiting_mutex);
-  copy.*what = value;
-  const bool no_waiting = copy.is_flushing || copy.is_stopped;
-  if (no_waiting) {
-    copy.canceller.cancel();
-  } else {
-    copy.canceller.reset();
-  }
-  for_each_offered_pool(copy,
-                        [&](PoolControl& control) { control.set_element_flushing(no_waiting); });
-}
-
 /// A pool of the device for a decoder upstream; empty if it is of no use to it.
 ObjectPtr<GstBufferPool> offer_pool(SlotCopy& copy, GstCaps* caps) {
   if (copy.device == nullptr || copy.device_caps == nullptr || !caps_are_cuda(caps)) {
     return nullptr;
   }
-  auto control = std::make_shared<PoolControl>(pool(), copy.quota);
-  control->spills = true;
-  {
-    MutexLock lock(copy.waiting_mutex);
-    for_each_offered_pool(copy, [](PoolControl&) {});  // forgets those that are gone
-    copy.offered.push_back(control);
-    control->timeout = pool_timeout(settings_of(copy));
-    control->set_element_flushing(copy.is_flushing || copy.is_stopped);
-  }
-  return ObjectPtr<GstBufferPool>(
-      slot_buffer_pool_new(copy.device->domain(), ensure_context(copy), std::move(control)));
+  return ObjectPtr<GstBufferPool>(slot_buffer_pool_new(copy.device->domain(), ensure_context(copy),
+                                                       copy.offered.offer(copy.quota)));
 }
 
 gboolean answer_allocation(SlotCopy& copy, GstQuery* query) {
@@ -353,11 +312,11 @@ gboolean slot_copy_sink_event(GstPad* pad, GstObject* parent, GstEvent* event) {
       return result == GST_FLOW_OK;
     }
     case GST_EVENT_FLUSH_START:
-      set_no_waiting(copy, &SlotCopy::is_flushing, true);
+      copy.offered.set_flushing(true);
       break;
     case GST_EVENT_FLUSH_STOP:
       copy.slotter->release_inputs(true);
-      set_no_waiting(copy, &SlotCopy::is_flushing, false);
+      copy.offered.set_flushing(false);
       break;
     case GST_EVENT_EOS:
       copy.slotter->release_inputs(true);
@@ -563,13 +522,13 @@ void start(GstNv12SlotCopy* self) {
       Slotter::Run{.device = copy.device,
                    .context = copy.device != nullptr ? ensure_context(copy) : nullptr,
                    .source = source,
-                   .canceller = &copy.canceller});
+                   .canceller = &copy.offered.canceller()});
   {
     MutexLock lock(copy.mutex);
     copy.source = std::move(source);
   }
-  set_no_waiting(copy, &SlotCopy::is_flushing, false);
-  set_no_waiting(copy, &SlotCopy::is_stopped, false);
+  copy.offered.set_flushing(false);
+  copy.offered.set_stopped(false);
 }
 
 /// After the pads are inactive.
@@ -606,7 +565,7 @@ GstStateChangeReturn slot_copy_change_state(GstElement* element, GstStateChange 
       break;
     case GST_STATE_CHANGE_PAUSED_TO_READY:
       // First, or the parent would wait for a thread that waits for a slot.
-      set_no_waiting(copy, &SlotCopy::is_stopped, true);
+      copy.offered.set_stopped(true);
       break;
     default:
       break;
@@ -616,7 +575,7 @@ GstStateChangeReturn slot_copy_change_state(GstElement* element, GstStateChange 
   switch (transition) {
     case GST_STATE_CHANGE_READY_TO_PAUSED:
       if (result == GST_STATE_CHANGE_FAILURE) {
-        set_no_waiting(copy, &SlotCopy::is_stopped, true);
+        copy.offered.set_stopped(true);
         stop(copy);
       }
       break;
@@ -652,10 +611,7 @@ void slot_copy_set_property(GObject* object, guint id, const GValue* value, GPar
   }
   if (id == PROP_QUOTA) copy.quota->set_limit(settings_of(copy).quota);
   if (id == PROP_TIMEOUT || id == PROP_ON_EXHAUSTED) {
-    MutexLock lock(copy.waiting_mutex);
-    for_each_offered_pool(copy, [timeout = pool_timeout(settings_of(copy))](PoolControl& control) {
-      control.timeout = timeout;
-    });
+    copy.offered.set_timeout(pool_timeout(settings_of(copy)));
   }
 }
 
