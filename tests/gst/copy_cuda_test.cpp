@@ -9,6 +9,7 @@
 #include <gst/cuda/gstcudamemory.h>
 #include <gst/cuda/gstcudautils.h>
 
+#include <atomic>
 #include <thread>
 
 #include "cudacontext.h"
@@ -374,13 +375,15 @@ TEST_F(CopyCudaTest, spilled_frame_goes_to_the_host_where_that_is_the_policy) {
 }
 
 TEST_F(CopyCudaTest, spilled_frame_that_was_overwritten_is_dropped_not_shown) {
-  CudaHarness harness("quota=1 on-exhausted=host");
+  CudaHarness harness("quota=2 on-exhausted=host");
   const auto pool = harness.offered_pool();
   harness.configure(pool.get());
   const BufferPtr held = harness.make(pool.get(), 1);
+  const BufferPtr also_held = harness.make(pool.get(), 1);
   BufferPtr overwritten = harness.make(pool.get(), 2);
   BufferPtr last = harness.make(pool.get(), 3);
   gst_harness_push(harness.get(), overwritten.release());
+  EXPECT_EQ(harness.pull(), nullptr) << "shows the frame that came after it";
   gst_harness_push(harness.get(), last.release());
   EXPECT_EQ(stat(harness.element(), "dropped"), 1U);
   EXPECT_EQ(harness.read(harness.pull().get()), picture(kWidth, kHeight, 3));
@@ -468,6 +471,81 @@ TEST_F(CopyCudaTest, input_is_kept_until_its_copy_is_complete) {
   }
 }
 
+/// A stream of the slot that the next frame will go to.
+StreamHandle stream_of_next_slot() {
+  Result<Lease> lease =
+      Process::get().pool->acquire({.domain = kDevice, .width = kWidth, .height = kHeight});
+  EXPECT_TRUE(lease);
+  return lease->stream();  // what was used last is used next
+}
+
+// Hangs if the second frame waits for the first one's copy.
+TEST_F(CopyCudaTest, copies_of_earlier_frames_are_not_waited_for_if_every_reader_waits) {
+  CudaHarness harness;
+  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.push(1);
+  harness.pull();
+  const standin::StreamGate gate(stream_of_next_slot());
+  ASSERT_TRUE(gate.valid());
+  harness.push(2);
+  harness.push(3);
+  const BufferPtr first = harness.pull();
+  EXPECT_NE(harness.pull(), nullptr);
+  gate.open();
+}
+
+TEST_F(CopyCudaTest, frame_whose_copy_is_under_way_is_complete_where_the_cpu_reads_it) {
+  CudaHarness harness;
+  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  control().set_delay(20000, 0);
+  harness.push(4);
+  EXPECT_EQ(harness.read(harness.pull().get()), picture(kWidth, kHeight, 4));
+}
+
+TEST_F(CopyCudaTest, frame_that_falls_back_to_the_host_cools_although_readers_of_the_device_fence) {
+  CudaHarness harness("quota=1 on-exhausted=host");
+  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.push(1);
+  const BufferPtr on_device = harness.pull();
+  ASSERT_TRUE(Process::get().pool->set_cooldown(SlotPool::kMaxCooldown));
+  const unsigned cooling = Process::get().pool->stats(kHostDomain).cooling;
+  harness.push(2);
+  BufferPtr on_host = harness.pull();
+  ASSERT_NE(on_host, nullptr);
+  ASSERT_FALSE(gst_is_cuda_memory(gst_buffer_peek_memory(on_host.get(), 0)));
+  on_host.reset();
+  EXPECT_EQ(Process::get().pool->stats(kHostDomain).cooling, cooling + 1);
+  reset_pool();
+}
+
+// element                      main
+//   stops: waits for the copy
+//                                the copy may go on
+//   gives the input back
+TEST_F(CopyCudaTest, element_that_stops_keeps_its_input_until_the_copy_is_complete) {
+  CudaHarness harness;
+  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.push(1);
+  harness.pull();
+  const standin::StreamGate gate(stream_of_next_slot());
+  harness.push(2);
+  const BufferPtr frame = harness.pull();
+  const auto before = control().calls("cuStreamSynchronize");
+  std::atomic<bool> stopped{false};
+  std::thread stopper([&] {
+    gst_element_set_state(harness.element(), GST_STATE_READY);
+    stopped = true;
+  });
+  while (!stopped && control().calls("cuStreamSynchronize") == before) std::this_thread::yield();
+  EXPECT_FALSE(stopped);
+  gate.open();
+  stopper.join();
+}
+
 // ---- Faults -----------------------------------------------------------------------------------
 
 TEST_F(CopyCudaTest, device_out_of_memory_is_exhaustion_and_the_host_takes_over) {
@@ -487,6 +565,14 @@ TEST_F(CopyCudaTest, device_out_of_memory_is_exhaustion_and_the_host_takes_over)
   frame = harness.pull();
   EXPECT_TRUE(gst_is_cuda_memory(gst_buffer_peek_memory(frame.get(), 0))) << "back on the device";
   EXPECT_EQ(read_picture(frame.get(), 640, 480), picture(640, 480, 5));
+}
+
+TEST_F(CopyCudaTest, device_out_of_memory_counts_as_exhaustion_and_not_as_a_failure) {
+  CudaHarness harness("", 800, 600);
+  control().fail("cuMemAllocFromPoolAsync", CUDA_ERROR_OUT_OF_MEMORY, 0, -1);
+  EXPECT_EQ(gst_harness_push(harness.get(), make_buffer(800, 600, 1).release()), GST_FLOW_OK);
+  EXPECT_EQ(stat(harness.element(), "exhausted"), 1U);
+  EXPECT_EQ(stat(harness.element(), "failed-copies"), 0U);
 }
 
 TEST_F(CopyCudaTest, failed_copy_drops_the_frame_quarantines_the_slot_and_goes_on) {
@@ -551,6 +637,28 @@ TEST_F(CopyCudaTest, warm_reconnect_makes_no_allocation_and_no_free) {
   EXPECT_EQ(control().calls("cuMemFreeAsync"), 0U);
   EXPECT_EQ(control().calls("cuStreamCreateWithPriority") + control().calls("cuStreamCreate"), 0U);
   EXPECT_EQ(control().calls("cuCtxSynchronize"), 0U);
+}
+
+TEST_F(CopyCudaTest, warm_copies_to_the_host_make_no_stream) {
+  CudaHarness harness;
+  gst_harness_set_sink_caps_str(harness.get(), "video/x-raw,format=NV12");
+  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.push(1);
+  const auto before = control().live_streams(kDevice);
+  for (unsigned i = 0; i < 3; ++i) harness.push(i);
+  EXPECT_EQ(control().live_streams(kDevice), before);
+}
+
+TEST_F(CopyCudaTest, warm_reads_of_a_frame_by_the_cpu_make_no_stream) {
+  CudaHarness harness;
+  const auto read = [&harness](unsigned seed) {
+    harness.push(seed);
+    EXPECT_EQ(harness.read(harness.pull().get()), picture(kWidth, kHeight, seed));
+  };
+  read(1);
+  const auto before = control().live_streams(kDevice);
+  for (unsigned i = 2; i < 5; ++i) read(i);
+  EXPECT_EQ(control().live_streams(kDevice), before);
 }
 
 // ---- Memory -----------------------------------------------------------------------------------

@@ -248,6 +248,13 @@ TEST_F(BlockingCopyTest, frame_is_dropped_after_the_timeout) {
   EXPECT_EQ(stat(element(), "dropped"), 1U);
 }
 
+TEST_F(BlockingCopyTest, timeout_counts_as_exhaustion_and_not_as_a_failure) {
+  g_object_set(element(), "timeout", guint64{GST_MSECOND}, nullptr);
+  push(2);
+  EXPECT_EQ(stat(element(), "exhausted"), 1U);
+  EXPECT_EQ(stat(element(), "failed-copies"), 0U);
+}
+
 TEST_F(CopyTest, slots_of_the_last_run_count_towards_the_quota) {
   g_object_set(element(), "quota", 2, nullptr);
   set_caps();

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "gst_test.h"
+#include "nv12slot/log.h"
+#include "slothold.h"
 
 namespace nv12slot::gst {
 namespace {
@@ -127,6 +129,18 @@ TEST_F(MetaTest, kept_frame_stays_readable_when_buffer_and_element_are_gone) {
   SetUp();  // for TearDown()
 }
 
+TEST_F(MetaTest, frame_held_by_its_id_stays_when_buffer_and_element_are_gone) {
+  BufferPtr buffer = make_frame();
+  const guint64 id = gst_nv12_slot_frame_get_id(gst_buffer_get_nv12_slot_meta(buffer.get())->frame);
+  FrameRegistry& registry = *Process::get().registry;
+  ASSERT_TRUE(registry.hold(id));
+  buffer.reset();
+  gst_harness_teardown(harness_);
+  EXPECT_TRUE(registry.lookup(id));
+  EXPECT_TRUE(registry.unhold(id));
+  SetUp();  // for TearDown()
+}
+
 TEST_F(MetaTest, frame_can_be_a_boxed_value) {
   const BufferPtr buffer = make_frame();
   GValue value = G_VALUE_INIT;
@@ -140,6 +154,33 @@ TEST_F(MetaTest, fence_of_a_device_that_is_not_there_is_refused) {
   const BufferPtr buffer = make_frame();
   EXPECT_FALSE(
       gst_nv12_slot_frame_fence(gst_buffer_get_nv12_slot_meta(buffer.get())->frame, 31, nullptr));
+}
+
+SlotHold* g_attached_hold = nullptr;
+
+// The registry evicts old frames when it attaches one, and says so.
+TEST_F(MetaTest, no_lock_of_a_memory_is_held_while_its_frame_is_attached) {
+  SlotPool& pool = *Process::get().pool;
+  FrameRegistry registry(pool.clock());
+  Source source(pool.clock(), "yard");
+  const auto lease = [&pool] {
+    return std::move(pool.acquire({.width = kWidth, .height = kHeight})).value();
+  };
+  FrameRef old = registry.attach(lease(), std::move(source.begin_frame()).value(), kNoPts);
+  ASSERT_TRUE(registry.hold(old.id()));
+  old.reset();
+  registry.set_age_limit(Duration(1));
+  SlotHold hold(lease());
+  g_attached_hold = &hold;
+  set_log_sink([](LogLevel, std::string_view line) {
+    if (!line.starts_with("EVICTED")) return;
+    EXPECT_EQ(g_attached_hold->frame(), nullptr);  // else hangs
+  });
+  const FramePtr frame =
+      hold.attach(registry, std::move(source.begin_frame()).value(), kNoPts, nullptr);
+  set_log_sink(nullptr);
+  EXPECT_NE(frame, nullptr);
+  EXPECT_EQ(registry.stats().evicted, 1U);
 }
 
 // ---- What consumers promise -------------------------------------------------------------------
@@ -216,6 +257,23 @@ TEST(ReaderTest, promise_can_be_made_and_taken_back_while_frames_flow) {
   EXPECT_EQ(cools(), 0U);
   gst_nv12_slot_undeclare_reader(harness->sinkpad, promise);
   EXPECT_EQ(cools(), 1U);
+  gst_harness_teardown(harness);
+  reset_pool();
+}
+
+TEST(ReaderTest, fence_of_a_device_that_is_not_there_leaves_the_cooldown) {
+  reset_pool();
+  ASSERT_TRUE(Process::get().pool->set_cooldown(SlotPool::kMaxCooldown));
+  GstHarness* harness = copy_harness("device=-1");
+  gst_nv12_slot_declare_reader(harness->sinkpad);
+  gst_harness_set_src_caps_str(harness, nv12_caps(kWidth, kHeight).c_str());
+  gst_harness_push(harness, make_buffer(kWidth, kHeight, 1).release());
+  BufferPtr buffer(gst_harness_pull(harness));
+  const unsigned cooling = Process::get().pool->stats(kHostDomain).cooling;
+  EXPECT_FALSE(
+      gst_nv12_slot_frame_fence(gst_buffer_get_nv12_slot_meta(buffer.get())->frame, 31, nullptr));
+  buffer.reset();
+  EXPECT_EQ(Process::get().pool->stats(kHostDomain).cooling, cooling + 1);
   gst_harness_teardown(harness);
   reset_pool();
 }

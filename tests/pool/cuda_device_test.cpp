@@ -278,6 +278,25 @@ TEST_F(CudaDeviceTest, a_wait_orders_one_stream_after_another_without_blocking) 
   device_->give_stream(reader);
 }
 
+// What the stand-in takes for a hazard fails the test.
+TEST_F(CudaDeviceTest, a_reader_that_waits_is_ordered_after_a_write_that_is_under_way) {
+  NEEDS_STANDIN();
+  const StreamHandle reader = value(device_->take_stream());
+  const Slot from = allocate(64, 512);
+  const Slot slot = allocate(64, 512);
+  const Slot to = allocate(64, 512);
+  {
+    const standin::StreamGate gate(stream_);
+    expect_ok(device_->copy(slot.planes, 0, from.planes, 0, 512, 64, stream_));
+    const Fence written = value(Fence::record(*device_, stream_));
+    expect_ok(written.make_wait(reader));
+    expect_ok(device_->copy(to.planes, 0, slot.planes, 0, 512, 64, reader));
+  }
+  expect_ok(device_->synchronize(reader));
+  for (const Slot& used : {from, slot, to}) free(used);
+  device_->give_stream(reader);
+}
+
 TEST_F(CudaDeviceTest, synchronize_waits_for_its_stream_only) {
   NEEDS_STANDIN();
   const StreamHandle other = value(device_->take_stream());

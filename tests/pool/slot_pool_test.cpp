@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <cstdlib>
 #include <set>
@@ -100,6 +101,39 @@ TEST_F(SlotPoolTest, slot_with_many_fences_waits_for_every_one) {
   EXPECT_TRUE(acquire());
 }
 
+TEST_F(SlotPoolTest, one_complete_fence_of_several_is_not_enough_whichever_it_is) {
+  gpu().set_auto_complete(false);
+  set_cap(1);
+  std::array<StreamHandle, 3> readers;
+  for (StreamHandle& reader : readers) reader = gpu().take_stream().value();
+  for (const StreamHandle quick : readers) {
+    Lease lease = take();
+    lease.set_needs_cooldown(false);
+    for (const StreamHandle reader : readers) {
+      lease.add_fence(std::move(Fence::record(gpu(), reader)).value());
+    }
+    lease.release();
+    gpu().complete(quick);
+    EXPECT_EQ(acquire().code(), Errc::kExhausted);
+    gpu().complete_all();
+  }
+}
+
+TEST_F(SlotPoolTest, lease_that_was_moved_still_has_its_fences) {
+  gpu().set_auto_complete(false);
+  set_cap(2);
+  Lease fenced = take();
+  fenced.set_needs_cooldown(false);
+  fenced.add_fence(fence(fenced));
+  Lease moved = std::move(fenced);
+  Lease assigned = take();  // cools from the assignment on
+  assigned = std::move(moved);
+  assigned.release();
+  EXPECT_EQ(acquire().code(), Errc::kExhausted);
+  gpu().complete_all();
+  EXPECT_TRUE(acquire());
+}
+
 TEST_F(SlotPoolTest, slot_with_fenced_and_unfenced_readers_waits_for_both) {
   gpu().set_auto_complete(false);
   set_cap(1);
@@ -178,6 +212,17 @@ TEST_F(SlotPoolTest, nothing_is_freed_and_nothing_waits_when_leases_come_and_go)
   EXPECT_EQ(gpu().count("allocate"), 4u);
   EXPECT_EQ(gpu().count("free"), 0u);
   EXPECT_EQ(gpu().count("synchronize"), 0u);
+}
+
+TEST_F(SlotPoolTest, slot_that_outlives_its_source_is_used_again_and_not_freed) {
+  auto quota = std::make_shared<Quota>(1);
+  Lease last = take({.quota = quota});
+  const unsigned id = last.slot_id();
+  quota.reset();  // the source is gone
+  last.release();
+  clock_.advance(milliseconds(50));
+  EXPECT_EQ(take().slot_id(), id);
+  EXPECT_EQ(pool_.stats(0).retired, 0u);
 }
 
 TEST_F(SlotPoolTest, drop_fails_at_once_and_counts) {
@@ -412,6 +457,15 @@ TEST_F(SlotPoolTest, cooling_slots_count_towards_the_quota) {
   EXPECT_TRUE(acquire({.quota = fast}));
 }
 
+TEST_F(SlotPoolTest, quota_holds_in_the_host_domain_too) {
+  const AcquireRequest request{.on_exhausted = OnExhausted::kHost,
+                               .quota = std::make_shared<Quota>(1)};
+  Lease on_device = take(request);
+  Lease on_host = take(request);
+  EXPECT_EQ(on_host.domain(), kHostDomain);
+  EXPECT_EQ(acquire(request).code(), Errc::kQuotaExceeded);
+}
+
 TEST_F(SlotPoolTest, completed_fences_give_a_source_its_quota_back) {
   gpu().set_auto_complete(false);
   const auto quota = std::make_shared<Quota>(1);
@@ -444,6 +498,18 @@ TEST_F(SlotPoolTest, failed_fence_quarantines_the_slot_for_good) {
   clock_.advance(std::chrono::hours(1));
   EXPECT_EQ(acquire().code(), Errc::kExhausted);
   EXPECT_EQ(pool_.stats(0).quarantined, 1u);
+}
+
+TEST_F(SlotPoolTest, slot_whose_fence_may_not_be_asked_because_of_exit_keeps_cooling) {
+  gpu().set_auto_complete(false);
+  set_cap(1);
+  Lease lease = take();
+  lease.set_needs_cooldown(false);
+  lease.add_fence(fence(lease));
+  lease.release();
+  gpu().fail("is_complete", Errc::kExiting, -1);
+  EXPECT_EQ(acquire().code(), Errc::kExhausted);
+  EXPECT_EQ(pool_.stats(0).cooling, 1u);
 }
 
 TEST_F(SlotPoolTest, quarantined_lease_is_never_handed_out_again) {
@@ -481,6 +547,84 @@ TEST_F(SlotPoolTest, no_lock_is_held_across_a_device_call) {
     EXPECT_TRUE(seen.contains(name)) << name;
   }
   gpu().set_hook(nullptr);
+}
+
+TEST_F(SlotPoolTest, no_lock_is_held_while_an_idle_slot_gives_its_memory_to_a_larger_one) {
+  take();
+  clock_.advance(milliseconds(50));
+  gpu().fail("allocate", Errc::kOutOfMemory);
+  std::set<std::string> seen;
+  gpu().set_hook([&](const FakeCall& call) {
+    seen.insert(call.name);
+    (void)pool_.stats(0);  // else hangs
+  });
+  EXPECT_TRUE(acquire({.width = 128, .height = 128}));
+  EXPECT_TRUE(seen.contains("free"));
+  EXPECT_TRUE(seen.contains("synchronize"));
+  gpu().set_hook({});
+}
+
+TEST_F(SlotPoolTest, no_lock_is_held_while_a_slot_with_a_failed_fence_gives_its_events_back) {
+  Lease lease = take();
+  lease.add_fence(fence(lease));
+  lease.add_fence(fence(lease));
+  lease.release();
+  clock_.advance(milliseconds(50));
+  gpu().fail("is_complete", Errc::kDeviceFailed);
+  unsigned given = 0;
+  gpu().set_hook([&](const FakeCall& call) {
+    if (call.name == "give_event") ++given;
+    (void)pool_.stats(0);  // else hangs
+  });
+  EXPECT_EQ(pool_.stats(0).quarantined, 1u);
+  EXPECT_EQ(given, 2u);
+  gpu().set_hook({});
+}
+
+SlotPool* g_logging_pool = nullptr;
+std::set<std::string> g_said;
+
+// The sink calls back into the pool from inside each log line: it would hang if the pool held its
+// lock there.
+TEST_F(SlotPoolTest, no_lock_is_held_across_a_log_line) {
+  g_logging_pool = &pool_;
+  g_said.clear();
+  set_log_sink([](LogLevel, std::string_view line) {
+    for (const char* what : {"NEW SLOT", "POOL FULL", "QUARANTINE"}) {
+      if (!line.starts_with(what)) continue;
+      (void)g_logging_pool->stats(0);
+      g_said.insert(what);
+    }
+  });
+  set_cap(2);
+  Lease bad = take();
+  {
+    Lease lease = take();
+    lease.set_needs_cooldown(false);
+    lease.add_fence(fence(lease));
+    EXPECT_EQ(acquire().code(), Errc::kExhausted);
+  }
+  gpu().fail("is_complete", Errc::kDeviceFailed);
+  EXPECT_EQ(acquire().code(), Errc::kExhausted);
+  bad.quarantine({Errc::kDeviceFailed, "test"});
+  EXPECT_EQ(pool_.stats(0).quarantined, 2u);
+  EXPECT_EQ(g_said, (std::set<std::string>{"NEW SLOT", "POOL FULL", "QUARANTINE"}));
+}
+
+TEST_F(SlotPoolTest, no_lock_is_held_while_a_device_is_opened) {
+  SlotPool* itself = nullptr;
+  SlotPool pool(
+      clock_,
+      [&](Domain domain) -> Result<std::unique_ptr<Device>> {
+        if (domain == 0) {
+          EXPECT_TRUE(itself->device(1));  // else hangs
+        }
+        return std::unique_ptr<Device>(std::make_unique<FakeDevice>(domain));
+      },
+      PoolSettings{});
+  itself = &pool;
+  EXPECT_TRUE(pool.device(0));
+  EXPECT_EQ(pool.domains(), (std::vector<Domain>{0, 1}));
 }
 
 TEST_F(SlotPoolTest, concurrent_acquires_never_share_a_slot) {

@@ -2,6 +2,7 @@
 #include "nv12slot/frame_registry.h"
 
 #include <thread>
+#include <utility>
 
 #include "registry_fixture.h"
 
@@ -99,6 +100,19 @@ TEST_F(FrameRegistryTest, release_callback_fires_once_before_the_slot_goes_back)
   EXPECT_EQ(released, std::vector<FrameId>{id});
 }
 
+TEST_F(FrameRegistryTest, what_a_release_callback_captured_dies_with_no_lock_held) {
+  Source source(clock_, "camera");
+  bool died = false;
+  std::shared_ptr<void> captured(nullptr, [&](void*) {
+    died = true;
+    EXPECT_EQ(registry_.stats().frames, 0u);  // else hangs
+    EXPECT_EQ(source.stats().released, 1u);
+  });
+  FrameRef frame = attach(source, [captured = std::move(captured)](FrameId) {});
+  frame.reset();
+  EXPECT_TRUE(died);
+}
+
 TEST_F(FrameRegistryTest, fences_of_readers_hold_the_slot_back) {
   Source source(clock_, "camera");
   device_->set_auto_complete(false);
@@ -123,6 +137,19 @@ TEST_F(FrameRegistryTest, frame_with_readers_that_may_not_fence_cools) {
   EXPECT_FALSE(pool_.acquire({.domain = 0, .width = 64, .height = 64}));
   clock_.advance(milliseconds(50));
   EXPECT_TRUE(pool_.acquire({.domain = 0, .width = 64, .height = 64}));
+}
+
+TEST_F(FrameRegistryTest, no_lock_is_held_while_a_fence_is_recorded) {
+  Source source(clock_, "camera");
+  const FrameRef frame = attach(source);
+  bool nested = false;
+  device_->set_hook([&](const FakeCall& call) {
+    if (call.name != "record" || std::exchange(nested, true)) return;
+    EXPECT_TRUE(frame.fence(nullptr));  // as another reader could: else hangs
+  });
+  EXPECT_TRUE(frame.fence(nullptr));
+  EXPECT_TRUE(nested);
+  device_->set_hook({});
 }
 
 TEST_F(FrameRegistryTest, reader_whose_fence_fails_leaves_the_cooldown) {
@@ -202,6 +229,27 @@ TEST_F(FrameRegistryTest, eviction_takes_references_by_id_and_never_owned_ones) 
   EXPECT_TRUE(registry_.lookup(owned.id()));
   EXPECT_EQ(source.stats().evicted, 2u);
   EXPECT_EQ(registry_.stats().frames, 1u);
+}
+
+FrameRegistry* g_logging_registry = nullptr;
+unsigned g_evictions_said = 0;
+
+TEST_F(FrameRegistryTest, no_lock_is_held_while_an_eviction_is_logged) {
+  Source source(clock_, "camera");
+  g_logging_registry = &registry_;
+  g_evictions_said = 0;
+  set_log_sink([](LogLevel, std::string_view line) {
+    if (!line.starts_with("EVICTED")) return;
+    (void)g_logging_registry->stats();  // else hangs
+    ++g_evictions_said;
+  });
+  registry_.set_age_limit(std::chrono::seconds(10));
+  FrameRef frame = attach(source);
+  ASSERT_TRUE(registry_.hold(frame.id()));
+  frame.reset();
+  clock_.advance(std::chrono::seconds(11));
+  EXPECT_EQ(registry_.evict_old(), 1u);
+  EXPECT_EQ(g_evictions_said, 1u);
 }
 
 TEST_F(FrameRegistryTest, attach_evicts_by_itself) {

@@ -4,8 +4,10 @@
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace nv12slot {
 namespace {
@@ -52,6 +54,39 @@ TEST(ProcessTest, module_that_is_loaded_globally_later_changes_nothing) {
   const void* pool = call(load(LOCAL_MODULE_ONE), "local_module_pool");
   EXPECT_EQ(call(load(LOCAL_MODULE_TWO, RTLD_GLOBAL), "local_module_pool"), pool);
 }
+
+#ifdef LINKED_TO_NV12SLOT
+FrameRef* g_last_frame = nullptr;
+
+// Registered before the pool is made, so that it runs after what exit() would destroy of it.
+void release_at_exit() {
+  delete g_last_frame;
+  const PoolStats stats = Process::get().pool->stats(kHostDomain);
+  std::_Exit(stats.slots == 1 && stats.active == 0 ? 0 : 1);
+}
+
+TEST(ProcessTest, frame_can_be_released_after_exit_has_begun) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        std::atexit(release_at_exit);
+        const Process& process = Process::get();
+        Source source(process.pool->clock(), "camera");
+        g_last_frame = new FrameRef(process.registry->attach(
+            std::move(process.pool->acquire({.width = 64, .height = 64})).value(),
+            std::move(source.begin_frame()).value(), kNoPts));
+        std::exit(3);
+      },
+      testing::ExitedWithCode(0), "");
+}
+#else
+TEST(ProcessTest, module_with_the_pool_is_never_unloaded) {
+  void* first = load(PLAIN_MODULE);
+  EXPECT_EQ(call(load(LOCAL_MODULE_ONE), "local_module_pool"), nullptr) << "not the first's";
+  dlclose(first);
+  EXPECT_NE(dlopen(PLAIN_MODULE, RTLD_NOW | RTLD_NOLOAD), nullptr);
+}
+#endif
 
 }  // namespace
 }  // namespace nv12slot

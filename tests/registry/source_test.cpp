@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nv12slot/source.h"
 
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -64,6 +65,38 @@ TEST_F(SourceTest, waits_for_its_own_frames_only) {
   EXPECT_TRUE(source.wait_until_idle(clock_.now()));
 }
 
+/// Tells when it is asked, which the pool does when a cooldown begins.
+class TellingClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override {
+    if (asked) asked();
+    return TimePoint(std::chrono::hours(1));
+  }
+  void wait_until(CondVar&, MutexLock&, TimePoint) override {}
+
+  std::function<void()> asked;
+};
+
+TEST_F(SourceTest, is_not_idle_before_the_slot_of_its_last_frame_is_back) {
+  TellingClock clock;
+  SlotPool pool(
+      clock,
+      [](Domain domain) {
+        return Result<std::unique_ptr<Device>>(std::make_unique<FakeDevice>(domain));
+      },
+      PoolSettings{});
+  Source source(clock_, "camera");
+  FrameRef frame =
+      registry_.attach(std::move(pool.acquire({.domain = 0, .width = 64, .height = 64})).value(),
+                       std::move(source.begin_frame()).value(), kNoPts);
+  unsigned in_flight = 0;
+  clock.asked = [&] { in_flight = source.stats().in_flight; };
+  frame.reset();
+  clock.asked = {};
+  EXPECT_EQ(in_flight, 1u);
+  EXPECT_TRUE(source.wait_until_idle(clock_.now()));
+}
+
 TEST_F(SourceTest, quota_can_be_kept_from_one_life_of_a_camera_to_the_next) {
   const auto quota = std::make_shared<Quota>(1);
   const AcquireRequest request{.domain = 0, .width = 64, .height = 64, .quota = quota};
@@ -88,6 +121,17 @@ TEST_F(SourceTest, callbacks_never_fire_after_close) {
   EXPECT_EQ(pool_.stats(0).active, 0u);  // the slot goes back all the same
 }
 
+TEST_F(SourceTest, callbacks_never_fire_after_the_source_is_destroyed) {
+  bool fired = false;
+  FrameRef frame;
+  {
+    Source source(clock_, "camera");
+    frame = attach(source, [&](FrameId) { fired = true; });
+  }
+  frame.reset();
+  EXPECT_FALSE(fired);
+}
+
 // consumer                     camera
 //   drops the last reference
 //   callback runs
@@ -106,6 +150,36 @@ TEST_F(SourceTest, close_waits_for_a_callback_that_runs) {
   });
   std::thread consumer([&] { frame.reset(); });
   entered.get_future().wait();
+  std::thread camera([&] {
+    source.close();
+    EXPECT_TRUE(ended);
+  });
+  while (source.begin_frame().ok()) std::this_thread::yield();  // until close() has begun
+  leave.set_value();
+  camera.join();
+  consumer.join();
+}
+
+// one consumer                 another                      camera
+//   callback runs
+//                                callback runs and ends
+//                                                             close() waits
+//   callback ends
+//                                                             close() returns
+TEST_F(SourceTest, close_waits_for_the_callbacks_of_every_thread) {
+  Source source(clock_, "camera");
+  std::promise<void> entered;
+  std::promise<void> leave;
+  std::atomic<bool> ended{false};
+  FrameRef slow = attach(source, [&](FrameId) {
+    entered.set_value();
+    leave.get_future().wait();
+    ended = true;
+  });
+  FrameRef quick = attach(source, [](FrameId) {});
+  std::thread consumer([&] { slow.reset(); });
+  entered.get_future().wait();
+  quick.reset();
   std::thread camera([&] {
     source.close();
     EXPECT_TRUE(ended);
