@@ -29,15 +29,19 @@ class PoolControl {
 
   /// The pool flushes, or the element that offered it: acquire is woken and does not wait until
   /// neither does.
-  void set_pool_flushing(bool flushing) NV12SLOT_EXCLUDES(mutex_) { set(pool_flushing_, flushing); }
+  void set_pool_flushing(bool flushing) NV12SLOT_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    pool_flushing_ = flushing;
+    apply();
+  }
   void set_element_flushing(bool flushing) NV12SLOT_EXCLUDES(mutex_) {
-    set(element_flushing_, flushing);
+    MutexLock lock(mutex_);
+    element_flushing_ = flushing;
+    apply();
   }
 
  private:
-  void set(bool& flag, bool flushing) NV12SLOT_EXCLUDES(mutex_) {
-    MutexLock lock(mutex_);
-    flag = flushing;
+  void apply() NV12SLOT_REQUIRES(mutex_) {
     if (pool_flushing_ || element_flushing_) {
       canceller_.cancel();
     } else {

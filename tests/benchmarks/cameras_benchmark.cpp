@@ -285,13 +285,17 @@ void BM_Throughput(benchmark::State& state) {
 }
 BENCHMARK(BM_Throughput)->Arg(16)->Unit(benchmark::kSecond)->Iterations(2)->UseRealTime();
 
-/// range(0): a Mode. Each camera's consumer holds 4 frames: 64 slots, and as many again for those
-/// that cool. All are made, as the cameras play as fast as they go.
+/// range(0): a Mode; range(1): the pool's cap, the default or one for consumers that hold more. Half
+/// of it is held, the rest is there for frames that cool and that are under way. All slots are made,
+/// as the cameras play as fast as they go.
 void BM_DeviceMemory(benchmark::State& state) {
   if (!can_run(state, true)) return;
-  static_cast<void>(Process::get().pool->set_cap(128));
+  constexpr std::size_t kCameras = 16;
+  const auto cap = static_cast<unsigned>(state.range(1));
+  static_cast<void>(Process::get().pool->set_cap(cap));
   for (auto _ : state) {
-    const auto cameras = make_cameras(16, static_cast<Mode>(state.range(0)), 4);
+    const auto cameras =
+        make_cameras(kCameras, static_cast<Mode>(state.range(0)), cap / 2 / kCameras);
     bool all = true;
     for (const auto& camera : cameras) all = camera->wait_for(100) && all;
     if (!all) state.SkipWithError("a camera gave no frames");
@@ -299,8 +303,9 @@ void BM_DeviceMemory(benchmark::State& state) {
   }
 }
 BENCHMARK(BM_DeviceMemory)
-    ->Arg(static_cast<int>(Mode::kAlone))
-    ->Arg(static_cast<int>(Mode::kSlots))
+    ->Args({static_cast<int>(Mode::kAlone), 64})
+    ->Args({static_cast<int>(Mode::kSlots), 64})
+    ->Args({static_cast<int>(Mode::kSlots), 128})
     ->Unit(benchmark::kSecond)
     ->Iterations(1)
     ->UseRealTime();
@@ -455,11 +460,14 @@ int main(int argc, char** argv) {
         .at_least = 0.98},
        {.what = "device memory, 16 x nvh264dec alone",
         .unit = "MB",
-        .value = figure("BM_DeviceMemory/0/iterations:1/real_time", "MB")},
+        .value = figure("BM_DeviceMemory/0/64/iterations:1/real_time", "MB")},
        {.what = "device memory, 16 x nvh264dec ! nv12slotcopy",
         .unit = "MB",
-        .value = figure("BM_DeviceMemory/2/iterations:1/real_time", "MB"),
+        .value = figure("BM_DeviceMemory/2/64/iterations:1/real_time", "MB"),
         .at_most = 1500.0},
+       {.what = "the same with 128 slots",
+        .unit = "MB",
+        .value = figure("BM_DeviceMemory/2/128/iterations:1/real_time", "MB")},
        {.what = "allocations, frees, waits, streams of nv12slot a re-creation",
         .unit = "",
         .value = figure(recreate, "calls_slots"),
