@@ -39,13 +39,14 @@ void OfferedPools::apply() {
   } else {
     canceller_.reset();
   }
-  std::erase_if(offered_, [&](const std::weak_ptr<PoolControl>& weak) {
-    const std::shared_ptr<PoolControl> control = weak.lock();
-    if (control == nullptr) return true;
-    control->timeout = timeout_;
-    control->set_element_flushing(nobody_waits);
-    return false;
-  });
+  std::erase_if(offered_,
+                [nobody_waits, timeout = timeout_](const std::weak_ptr<PoolControl>& weak) {
+                  const std::shared_ptr<PoolControl> control = weak.lock();
+                  if (control == nullptr) return true;
+                  control->timeout = timeout;
+                  control->set_element_flushing(nobody_waits);
+                  return false;
+                });
 }
 
 }  // namespace nv12slot::gst
