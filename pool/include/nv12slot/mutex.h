@@ -21,16 +21,18 @@ namespace nv12slot {
 class NV12SLOT_TSA(capability("mutex")) Mutex {
  public:
   void lock() NV12SLOT_TSA(acquire_capability()) {
-    for (int i = 0; i < kLooks; ++i) {
+    for (int pauses = 1; pauses <= kMostPauses; pauses *= 2) {
       if (mutex_.try_lock()) return;
-      relax();
+      for (int i = 0; i < pauses; ++i) relax();
     }
     mutex_.lock();
   }
   void unlock() NV12SLOT_TSA(release_capability()) { mutex_.unlock(); }
 
  private:
-  static constexpr int kLooks = 40;
+  // Some 20 us in all. Less, or looking more often, is slower where many threads compete (measured
+  // with eight: docs/performance.md).
+  static constexpr int kMostPauses = 512;
 
   static void relax() {
 #if defined(__x86_64__)
