@@ -102,7 +102,7 @@ void install_copy_properties(GObjectClass* object_class) {
       g_param_spec_boxed("stats", "Statistics",
                          "Counters of this element since it last left READY, and of the pool since "
                          "the process began (application/x-nv12slotcopy-stats; the fields are in "
-                         "the element's documentation)",
+                         "docs/nv12slotcopy.md)",
                          GST_TYPE_STRUCTURE,
                          static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
 }

@@ -15,6 +15,7 @@
  * straight into slots; other input is copied once.
  *
  * When no slot is to be had, "on-exhausted" says what happens to the frame; the stream goes on.
+ * docs/nv12slotcopy.md has every property, message and field of "stats".
  *
  * ## Example launch lines
  * |[
