@@ -11,7 +11,7 @@
 namespace nv12slot::gst {
 
 /// GST_MAP_CUDA: maps CUDA memory to its device address.
-inline constexpr auto kMapCuda = static_cast<GstMapFlags>(GST_MAP_FLAG_LAST << 1);
+inline constexpr int kMapCuda = GST_MAP_FLAG_LAST << 1;
 inline constexpr const char* kCudaFeature = "memory:CUDAMemory";
 
 [[nodiscard]] GST_NV12_SLOT_API bool is_cuda_memory(GstMemory* memory);

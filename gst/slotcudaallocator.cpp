@@ -26,7 +26,37 @@ GstMemory* slot_cuda_memory_share(GstMemory*, gssize, gssize) {
   return nullptr;
 }
 
-#if !GST_CHECK_VERSION(1, 24, 0)
+#if GST_CHECK_VERSION(1, 24, 0)
+
+GstMemoryMapFunction g_cuda_memory_map = nullptr;  // gst-cuda's
+
+/// Blocks until the copy that fills the slot is complete.
+Status wait_until_written(const SlotHold& hold) {
+  const FramePtr frame = hold.frame();
+  if (frame == nullptr || frame_peek(frame.get()).is_complete_at_attach()) return {};
+  Device& device = hold.device();
+  const Result<StreamHandle> stream = device.take_stream();
+  if (!stream) return stream.error();
+  Status status = frame_peek(frame.get()).wait(*stream);
+  if (status) status = device.synchronize(*stream);
+  device.give_stream(*stream);
+  return status;
+}
+
+/// Readers on the GPU wait by themselves where a frame is pushed before it is complete; the CPU has
+/// no stream to do that in, and gst-cuda downloads at once.
+gpointer slot_cuda_memory_map(GstMemory* mem, gsize size, GstMapFlags flags) {
+  const SlotHold* hold = SlotHold::find(mem);
+  if ((flags & kMapCuda) != kMapCuda && hold != nullptr) {
+    if (const Status written = wait_until_written(*hold); !written) {
+      GST_ERROR("map: %s", written.error().message.c_str());
+      return nullptr;
+    }
+  }
+  return g_cuda_memory_map(mem, size, flags);
+}
+
+#else
 
 // gst-cuda before 1.24 has no call that wraps memory, and what its allocator does with a memory
 // needs a private part that cannot be made here: all of it is done by ourselves.
@@ -198,7 +228,10 @@ static void gst_slot_cuda_allocator_class_init([[maybe_unused]] GstSlotCudaAlloc
 static void gst_slot_cuda_allocator_init(GstSlotCudaAllocator* self) {
   GstAllocator* allocator = GST_ALLOCATOR_CAST(self);
   allocator->mem_share = nv12slot::gst::slot_cuda_memory_share;
-#if !GST_CHECK_VERSION(1, 24, 0)
+#if GST_CHECK_VERSION(1, 24, 0)
+  nv12slot::gst::g_cuda_memory_map = allocator->mem_map;
+  allocator->mem_map = nv12slot::gst::slot_cuda_memory_map;
+#else
   allocator->mem_map = nv12slot::gst::slot_cuda_memory_map;
   allocator->mem_unmap_full = nv12slot::gst::slot_cuda_memory_unmap;
   allocator->mem_copy = nv12slot::gst::slot_cuda_memory_copy;

@@ -101,7 +101,8 @@ class MediaTest : public testing::TestWithParam<Stream> {
   /// `to_system` is what brings the decoder's pictures to system memory without a slot.
   void expect_right_pictures(const std::string& decoder, const std::string& to_system,
                              const std::string& through_slots) {
-    if (!has_element(decoder.c_str())) GTEST_SKIP() << "no " << decoder;
+    const std::string element = decoder.substr(0, decoder.find(' '));
+    if (!has_element(element.c_str())) GTEST_SKIP() << "no " << element;
     if (!has_element("videocodectestsink")) GTEST_SKIP() << "no videocodectestsink";
     const std::string decoders_own = checksum(decoder + to_system);
     EXPECT_EQ(checksum(decoder + " ! " + through_slots), decoders_own);
@@ -116,7 +117,8 @@ class MediaTest : public testing::TestWithParam<Stream> {
 constexpr const char* kSlotCopy = "nv12slotcopy on-exhausted=block timeout=10000000000 device=";
 
 TEST_P(MediaTest, slots_of_the_host_give_the_right_pictures) {
-  expect_right_pictures("avdec_" + codec(), "",
+  // One thread: what several conceal of a damaged stream differs from run to run.
+  expect_right_pictures("avdec_" + codec() + " max-threads=1", "",
                         std::string("videoconvert chroma-resampler=nearest ! "
                                     "video/x-raw,format=NV12 ! ") +
                             kSlotCopy + "-1");
