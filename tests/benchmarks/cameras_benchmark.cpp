@@ -285,9 +285,9 @@ void BM_Throughput(benchmark::State& state) {
 }
 BENCHMARK(BM_Throughput)->Arg(16)->Unit(benchmark::kSecond)->Iterations(2)->UseRealTime();
 
-/// range(0): a Mode; range(1): the pool's cap, the default or one for consumers that hold more. Half
-/// of it is held, the rest is there for frames that cool and that are under way. All slots are made,
-/// as the cameras play as fast as they go.
+/// range(0): a Mode; range(1): the pool's cap, the default or one for consumers that hold more.
+/// Half of it is held, the rest is there for frames that cool and that are under way. All slots are
+/// made, as the cameras play as fast as they go.
 void BM_DeviceMemory(benchmark::State& state) {
   if (!can_run(state, true)) return;
   constexpr std::size_t kCameras = 16;
