@@ -33,13 +33,14 @@ def run(*arguments):
 common = ["--device", "-1", "--cameras", "2"]
 status, seen, output = run(*common, "--seconds", "5", "--recreate-every", "0.4")
 report(status == 0 and seen["ok"], "cameras come and go and all is well", output)
-report(seen.get("checked", 0) > 50 and seen.get("changed") == 0,
+# How many there are depends on the machine.
+report(0 < seen.get("checked", 0) == seen.get("frames") and seen.get("changed") == 0,
        "held frames stay as they are", output)
-report(seen.get("recreated", 0) >= 5 and seen.get("outlived", 0) > 0,
+report(seen.get("recreated", 0) > 0 and seen.get("outlived", 0) > 0,
        "frames outlive their cameras", output)
 
 status, seen, output = run(*common, "--seconds", "3", "--fast", "--hold", "20")
-report(status == 0 and seen["checked"] > 100, "unpaced, cameras wait for slots", output)
+report(status == 0 and 0 < seen["checked"] == seen["frames"], "unpaced, cameras wait for slots", output)
 
 status, seen, output = run(*common, "no-such-file.mp4")
 report(status == 1 and "no-such-file.mp4" in output, "a missing file is named", output)
