@@ -74,13 +74,20 @@ class CudaDevice final : public Device {
   Status wait(StreamHandle stream, EventHandle event) override;
   Status copy(const Nv12Planes& destination, Domain to, const Nv12Planes& source, Domain from,
               std::uint32_t width, std::uint32_t height, StreamHandle stream) override;
+  Status convert_p010(const Nv12Planes& destination, const Nv12Planes& source, std::uint32_t width,
+                      std::uint32_t height, StreamHandle stream) override;
   Status synchronize(StreamHandle stream) override;
+  Status run(const std::function<void()>& work) override;
 
  private:
   Status open_memory_pool();
-  Status load_kernel();
+  Status load_kernels();
+  Status warm_kernels_up();
   Status launch_copy(const Nv12Planes& destination, const Nv12Planes& source, std::uint32_t width,
                      std::uint32_t height, CUstream stream);
+  Status launch_convert(const Nv12Planes& destination, const Nv12Planes& source,
+                        std::uint32_t width, std::uint32_t height, CUstream stream);
+  Status launch(CUfunction kernel, std::uint32_t height, void** parameters, CUstream stream);
 
   const CudaDriver& driver_;
   const int ordinal_;
@@ -88,7 +95,9 @@ class CudaDevice final : public Device {
   CUcontext context_ = nullptr;  // retained once set
   CUmemoryPool pool_ = nullptr;  // nullptr: the device has no such pools
   CUmodule module_ = nullptr;
-  CUfunction copy_nv12_ = nullptr;  // nullptr: the driver cannot load it
+  // nullptr: the driver cannot load them
+  CUfunction copy_nv12_ = nullptr;
+  CUfunction convert_p010_ = nullptr;
   std::size_t row_alignment_ = 0;
   int highest_priority_ = 0;
   HandleList streams_;
@@ -153,13 +162,14 @@ Status CudaDevice::open() {
     return status;
   }
   if (Status status = open_memory_pool(); !status) return status;
-  if (Status status = load_kernel(); !status) {
+  if (Status status = load_kernels(); !status) {
     if (status.code() == Errc::kExiting) return status;
-    // Such as a driver older than the toolkit that compiled the kernel.
+    // Such as a driver older than the toolkit that compiled the kernels.
     copy_nv12_ = nullptr;
+    convert_p010_ = nullptr;
     log(LogLevel::kWarning,
-        fmt::format("DEVICE {}: no copy kernel, so each copy takes two calls of the driver; a "
-                    "newer driver may help: {}",
+        fmt::format("DEVICE {}: no copy kernels, so each copy takes two calls of the driver, and "
+                    "10-bit pictures cannot be converted; a newer driver may help: {}",
                     ordinal_, status.error().message));
   }
   log(LogLevel::kInfo, fmt::format("DEVICE {}: {}, memory from {}, copies by {}", ordinal_,
@@ -198,7 +208,7 @@ Status CudaDevice::open_memory_pool() {
                        CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES, &allow);
 }
 
-Status CudaDevice::load_kernel() {
+Status CudaDevice::load_kernels() {
   if (Status status = NV12SLOT_CUDA(driver_, cuModuleLoadData, &module_, nv12slot_copy_nv12_fatbin);
       !status) {
     module_ = nullptr;
@@ -209,6 +219,15 @@ Status CudaDevice::load_kernel() {
       !status) {
     return status;
   }
+  if (Status status = NV12SLOT_CUDA(driver_, cuModuleGetFunction, &convert_p010_, module_,
+                                    "nv12slot_convert_p010");
+      !status) {
+    return status;
+  }
+  return warm_kernels_up();
+}
+
+Status CudaDevice::warm_kernels_up() {
   // The driver loads a kernel at its first launch, holding the context's lock until the device is
   // idle, and a memory pool takes its first memory from the system. So both happen now, with two
   // pictures of 2 x 2.
@@ -224,9 +243,11 @@ Status CudaDevice::load_kernel() {
   }
   const std::uintptr_t from = memory.value();
   const std::uintptr_t to = from + 3 * pitch;
-  Status status =
-      launch_copy({to, to + 2 * pitch, pitch, pitch}, {from, from + 2 * pitch, pitch, pitch}, 2, 2,
-                  static_cast<CUstream>(stream.value()));
+  const Nv12Planes picture{from, from + 2 * pitch, pitch, pitch};
+  const Nv12Planes other{to, to + 2 * pitch, pitch, pitch};
+  const auto in_stream = static_cast<CUstream>(stream.value());
+  Status status = launch_copy(other, picture, 2, 2, in_stream);
+  if (status) status = launch_convert(other, picture, 2, 2, in_stream);
   if (Status freed = free(from, stream.value()); status) status = std::move(freed);
   if (status) status = synchronize(stream.value());
   give_stream(stream.value());
@@ -356,10 +377,46 @@ Status CudaDevice::launch_copy(const Nv12Planes& destination, const Nv12Planes& 
   Nv12Planes to = destination;
   void* parameters[] = {&from.y,     &from.y_pitch, &from.uv,     &from.uv_pitch, &to.y,
                         &to.y_pitch, &to.uv,        &to.uv_pitch, &width,         &height};
+  return launch(copy_nv12_, height, parameters, stream);
+}
+
+Status CudaDevice::launch_convert(const Nv12Planes& destination, const Nv12Planes& source,
+                                  std::uint32_t width, std::uint32_t height, CUstream stream) {
+  Nv12Planes from = source;
+  Nv12Planes to = destination;
+  std::uint32_t aligned = is_aligned(destination) && is_aligned(source) ? 1 : 0;
+  void* parameters[] = {&from.y,       &from.y_pitch, &from.uv, &from.uv_pitch, &to.y,   &to.y_pitch,
+                        &to.uv,        &to.uv_pitch,  &width,   &height,        &aligned};
+  return launch(convert_p010_, height, parameters, stream);
+}
+
+// For kernels that work on rows, of both planes.
+Status CudaDevice::launch(CUfunction kernel, std::uint32_t height, void** parameters,
+                          CUstream stream) {
   const unsigned rows = height + height / 2;
   const unsigned blocks = (rows + kRowsPerBlock - 1) / kRowsPerBlock;
-  return NV12SLOT_CUDA(driver_, cuLaunchKernel, copy_nv12_, blocks, 1, 1, kThreadsPerRow,
-                       kRowsPerBlock, 1, 0, stream, parameters, nullptr);
+  return NV12SLOT_CUDA(driver_, cuLaunchKernel, kernel, blocks, 1, 1, kThreadsPerRow, kRowsPerBlock,
+                       1, 0, stream, parameters, nullptr);
+}
+
+Status CudaDevice::convert_p010(const Nv12Planes& destination, const Nv12Planes& source,
+                                std::uint32_t width, std::uint32_t height, StreamHandle stream) {
+  if (convert_p010_ == nullptr) {
+    return Error{Errc::kDeviceFailed,
+                 fmt::format("device {} has no kernel that makes NV12 of 10-bit pictures: its driver "
+                             "could not load it",
+                             ordinal_)};
+  }
+  const CurrentContext current(driver_, context_);
+  if (!current.status()) return current.status();
+  return launch_convert(destination, source, width, height, static_cast<CUstream>(stream));
+}
+
+Status CudaDevice::run(const std::function<void()>& work) {
+  const CurrentContext current(driver_, context_);
+  if (!current.status()) return current.status();
+  work();
+  return {};
 }
 
 Status CudaDevice::synchronize(StreamHandle stream) {

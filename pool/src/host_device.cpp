@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -20,6 +21,17 @@ void copy_plane(std::uintptr_t destination, std::size_t destination_pitch, std::
   // Never in one piece where rows are padded: the last row's padding may not exist.
   for (std::size_t row = 0; row < rows; ++row) {
     std::memcpy(to + row * destination_pitch, from + row * source_pitch, row_bytes);
+  }
+}
+
+void convert_plane(std::uintptr_t destination, std::size_t destination_pitch, std::uintptr_t source,
+                   std::size_t source_pitch, std::size_t samples, std::size_t rows) {
+  for (std::size_t row = 0; row < rows; ++row) {
+    auto* to = reinterpret_cast<std::uint8_t*>(destination + row * destination_pitch);
+    const auto* from = reinterpret_cast<const std::uint16_t*>(source + row * source_pitch);
+    for (std::size_t i = 0; i < samples; ++i) {
+      to[i] = static_cast<std::uint8_t>(std::min((from[i] + 128) >> 8, 255));
+    }
   }
 }
 
@@ -53,6 +65,19 @@ Status HostDevice::copy(const Nv12Planes& destination, Domain to, const Nv12Plan
   }
   copy_plane(destination.y, destination.y_pitch, source.y, source.y_pitch, width, height);
   copy_plane(destination.uv, destination.uv_pitch, source.uv, source.uv_pitch, width, height / 2);
+  return {};
+}
+
+Status HostDevice::convert_p010(const Nv12Planes& destination, const Nv12Planes& source,
+                                std::uint32_t width, std::uint32_t height, StreamHandle) {
+  convert_plane(destination.y, destination.y_pitch, source.y, source.y_pitch, width, height);
+  convert_plane(destination.uv, destination.uv_pitch, source.uv, source.uv_pitch, width,
+                height / 2);
+  return {};
+}
+
+Status HostDevice::run(const std::function<void()>& work) {
+  work();
   return {};
 }
 

@@ -176,6 +176,19 @@ Status FakeDevice::copy(const Nv12Planes& destination, Domain, const Nv12Planes&
   return host_.copy(destination, kHostDomain, source, kHostDomain, width, height, nullptr);
 }
 
+Status FakeDevice::convert_p010(const Nv12Planes& destination, const Nv12Planes& source,
+                                std::uint32_t width, std::uint32_t height, StreamHandle stream) {
+  if (Status status = begin({"convert_p010", stream, nullptr, destination.y}); !status) {
+    return status;
+  }
+  return host_.convert_p010(destination, source, width, height, nullptr);
+}
+
+Status FakeDevice::run(const std::function<void()>& work) {
+  if (Status status = begin({"run"}); !status) return status;
+  return host_.run(work);
+}
+
 Status FakeDevice::synchronize(StreamHandle stream) {
   return begin({"synchronize", stream});
 }

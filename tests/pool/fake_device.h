@@ -73,7 +73,10 @@ class FakeDevice final : public Device {
   Status wait(StreamHandle stream, EventHandle event) override;
   Status copy(const Nv12Planes& destination, Domain to, const Nv12Planes& source, Domain from,
               std::uint32_t width, std::uint32_t height, StreamHandle stream) override;
+  Status convert_p010(const Nv12Planes& destination, const Nv12Planes& source, std::uint32_t width,
+                      std::uint32_t height, StreamHandle stream) override;
   Status synchronize(StreamHandle stream) override;
+  Status run(const std::function<void()>& work) override;
 
  private:
   struct Stream {};

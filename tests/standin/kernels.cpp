@@ -2,15 +2,17 @@
 
 #include "kernels.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
 namespace nv12slot::standin {
 namespace {
 
-// nv12slot_copy_nv12: both planes of a picture, each with pitches of its own.
+// nv12slot_copy_nv12 and nv12slot_convert_p010: both planes of a picture, each with pitches of its
+// own; a sample of the source has one byte or two.
 struct CopyNv12 {
-  explicit CopyNv12(const standin_launch* launch) {
+  CopyNv12(const standin_launch* launch, size_t source_sample_bytes) {
     const auto read = [&](size_t index, auto* value) {
       std::memcpy(value, launch->parameters[index], sizeof(*value));
     };
@@ -25,7 +27,8 @@ struct CopyNv12 {
     read(8, &width);
     read(9, &height);
     for (size_t plane = 0; plane < 2; plane++) {
-      source[plane].row_bytes = target[plane].row_bytes = width;
+      source[plane].row_bytes = width * source_sample_bytes;
+      target[plane].row_bytes = width;
       source[plane].rows = target[plane].rows = plane == 0 ? height : height / 2;
       source[plane].write = 0;
       target[plane].write = 1;
@@ -37,7 +40,7 @@ struct CopyNv12 {
 };
 
 void run_copy_nv12(const standin_launch* launch) {
-  const CopyNv12 copy(launch);
+  const CopyNv12 copy(launch, 1);
   for (size_t plane = 0; plane < 2; plane++) {
     for (size_t row = 0; row < copy.source[plane].rows; row++) {
       std::memcpy(
@@ -49,8 +52,22 @@ void run_copy_nv12(const standin_launch* launch) {
   }
 }
 
-size_t ranges_of_copy_nv12(const standin_launch* launch, standin_range* ranges) {
-  const CopyNv12 copy(launch);
+void run_convert_p010(const standin_launch* launch) {
+  const CopyNv12 copy(launch, 2);
+  for (size_t plane = 0; plane < 2; plane++) {
+    const standin_range& source = copy.source[plane];
+    const standin_range& target = copy.target[plane];
+    for (size_t row = 0; row < source.rows; row++) {
+      const auto* from = reinterpret_cast<const uint16_t*>(source.address + row * source.pitch);
+      auto* to = reinterpret_cast<uint8_t*>(target.address + row * target.pitch);
+      for (size_t i = 0; i < target.row_bytes; i++) {
+        to[i] = static_cast<uint8_t>(std::min((from[i] + 128) >> 8, 255));
+      }
+    }
+  }
+}
+
+size_t ranges_of(const CopyNv12& copy, standin_range* ranges) {
   for (size_t plane = 0; plane < 2; plane++) {
     ranges[2 * plane] = copy.source[plane];
     ranges[2 * plane + 1] = copy.target[plane];
@@ -58,11 +75,21 @@ size_t ranges_of_copy_nv12(const standin_launch* launch, standin_range* ranges) 
   return 4;
 }
 
+size_t ranges_of_copy_nv12(const standin_launch* launch, standin_range* ranges) {
+  return ranges_of(CopyNv12(launch, 1), ranges);
+}
+
+size_t ranges_of_convert_p010(const standin_launch* launch, standin_range* ranges) {
+  return ranges_of(CopyNv12(launch, 2), ranges);
+}
+
 }  // namespace
 
 std::map<std::string, Kernel>& kernels() {
   static auto* const table = new std::map<std::string, Kernel>{
-      {"nv12slot_copy_nv12", {{8, 8, 8, 8, 8, 8, 8, 8, 4, 4}, run_copy_nv12, ranges_of_copy_nv12}}};
+      {"nv12slot_copy_nv12", {{8, 8, 8, 8, 8, 8, 8, 8, 4, 4}, run_copy_nv12, ranges_of_copy_nv12}},
+      {"nv12slot_convert_p010",
+       {{8, 8, 8, 8, 8, 8, 8, 8, 4, 4, 4}, run_convert_p010, ranges_of_convert_p010}}};
   return *table;
 }
 

@@ -23,7 +23,10 @@ class HostDevice final : public Device {
   Status wait(StreamHandle, EventHandle) override { return {}; }
   Status copy(const Nv12Planes& destination, Domain to, const Nv12Planes& source, Domain from,
               std::uint32_t width, std::uint32_t height, StreamHandle stream) override;
+  Status convert_p010(const Nv12Planes& destination, const Nv12Planes& source, std::uint32_t width,
+                      std::uint32_t height, StreamHandle stream) override;
   Status synchronize(StreamHandle) override { return {}; }
+  Status run(const std::function<void()>& work) override;
 };
 
 }  // namespace nv12slot
