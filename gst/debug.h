@@ -3,8 +3,9 @@
 
 #include <gst/nv12slot/nv12slot-prelude.h>
 
-/// The library's category; what libnv12slot says goes there too. Set up by init_debug().
-GST_DEBUG_CATEGORY_EXTERN(gst_nv12_slot_debug);
+/// The category of the library and of what its elements share; what libnv12slot says goes there
+/// too. Set up by init_debug().
+GST_NV12_SLOT_API GST_DEBUG_CATEGORY_EXTERN(gst_nv12_slot_debug);
 
 namespace nv12slot::gst {
 

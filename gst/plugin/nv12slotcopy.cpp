@@ -33,20 +33,16 @@
 
 #include <gst/video/video.h>
 
-#include <cstdio>
-
 #include "config.h"
-#include "copysettings.h"
 #include "copystats.h"
-#include "cudacontext.h"
-#include "cudamemory.h"
 #include "debug.h"
 #include "downstream.h"
-#include "nv12slot/cuda_device.h"
-#include "nv12slot/log.h"
+#include "elementdevice.h"
 #include "offeredpools.h"
 #include "poolcontrol.h"
+#include "slotsettings.h"
 #include "slotter.h"
+#include "slowframe.h"
 
 GST_DEBUG_CATEGORY_STATIC(nv12slotcopy_debug);
 #define GST_CAT_DEFAULT nv12slotcopy_debug
@@ -78,20 +74,18 @@ struct SlotCopy {
   GstPad* sink = nullptr;  // owned by the element, as are both pads
   GstPad* src = nullptr;
   OfferedPools offered{pool()};
+  ElementDevice device;
   CopyStats stats;
   // Of all runs: a camera that comes back has no more slots while frames of its last life are held.
   const std::shared_ptr<Quota> quota = std::make_shared<Quota>();
 
   // A leaf: nothing is called with it held.
   Mutex mutex;
-  CopySettings settings NV12SLOT_GUARDED_BY(mutex);
-  ObjectPtr<GstObject> context NV12SLOT_GUARDED_BY(mutex);  // GstCudaContext, once asked for
-  bool context_was_given NV12SLOT_GUARDED_BY(mutex) = false;
+  SlotSettings settings NV12SLOT_GUARDED_BY(mutex);
   std::shared_ptr<Source> source NV12SLOT_GUARDED_BY(mutex);  // of this or the last run
 
   // Of the streaming thread, and of state changes while there is none.
   std::unique_ptr<Slotter> slotter;
-  Device* device = nullptr;            // nullptr: host only
   CapsPtr device_caps, host_caps;      // what downstream takes; empty: nothing
   Domain pushed_domain = kHostDomain;  // of the caps that downstream has
   bool is_negotiated = false;
@@ -116,51 +110,28 @@ SlotCopy& impl_of(gpointer element) {
   return *static_cast<GstNv12SlotCopy*>(element)->impl;
 }
 
-CopySettings settings_of(SlotCopy& copy) {
+SlotSettings settings_of(SlotCopy& copy) {
   MutexLock lock(copy.mutex);
   return copy.settings;
 }
 
 // ---- Context, pools offered upstream ----------------------------------------------------------
 
-/// The element's GstCudaContext, the process-wide one unless the application gave another that
-/// stands for the same CUcontext; empty without a device. Borrowed until READY to NULL.
-GstObject* ensure_context(SlotCopy& copy) {
-  const int device = settings_of(copy).device;
-  GstObject* const own = gst_nv12_slot_cuda_context(device);
-  MutexLock lock(copy.mutex);
-  if (copy.context == nullptr && own != nullptr) {
-    copy.context.reset(static_cast<GstObject*>(gst_object_ref(own)));
-  }
-  return copy.context.get();
-}
-
 void slot_copy_set_context(GstElement* element, GstContext* context) {
   SlotCopy& copy = impl_of(element);
-  ObjectPtr<GstObject> given = cuda_context_of(context);
-  if (given != nullptr) {
-    GstObject* const own = gst_nv12_slot_cuda_context(settings_of(copy).device);
-    if (own != nullptr && cuda_context_handle(given.get()) == cuda_context_handle(own)) {
-      MutexLock lock(copy.mutex);
-      if (copy.context == nullptr) copy.context = std::move(given);
-      copy.context_was_given = true;
-    } else {
-      GST_INFO_OBJECT(element, "not using a CUDA context that is not the device's primary one");
-    }
-  }
+  copy.device.set_context(element, context, settings_of(copy).device);
   GST_ELEMENT_CLASS(gst_nv12_slot_copy_parent_class)->set_context(element, context);
 }
 
-guint64 pool_timeout(const CopySettings& settings) {
+guint64 pool_timeout(const SlotSettings& settings) {
   return settings.on_exhausted == OnExhausted::kBlock ? settings.timeout : 0;
 }
 
 /// A pool of the device for a decoder upstream; empty if it is of no use to it.
 ObjectPtr<GstBufferPool> offer_pool(SlotCopy& copy, GstCaps* caps) {
-  if (copy.device == nullptr || copy.device_caps == nullptr || !caps_are_cuda(caps)) {
-    return nullptr;
-  }
-  return ObjectPtr<GstBufferPool>(slot_buffer_pool_new(copy.device->domain(), ensure_context(copy),
+  if (copy.device_caps == nullptr || !caps_are_cuda(caps)) return nullptr;
+  const Domain domain = copy.device.get()->domain();
+  return ObjectPtr<GstBufferPool>(slot_buffer_pool_new(domain, copy.device.ensure_context(domain),
                                                        copy.offered.offer(copy.quota)));
 }
 
@@ -200,11 +171,11 @@ bool has_even_size(GstNv12SlotCopy* self, const GstCaps* caps) {
 /// Tells downstream which memory follows, and asks what it promises for it.
 bool push_caps(SlotCopy& copy, Domain domain) {
   GstCaps* const caps = domain == kHostDomain ? copy.host_caps.get() : copy.device_caps.get();
-  copy.slotter->set_readers_fence(false);  // frames of other caps are the exception
+  copy.slotter->filler().set_readers_fence(false);  // frames of other caps are the exception
   if (!gst_pad_push_event(copy.src, gst_event_new_caps(caps))) return false;
   copy.pushed_domain = domain;
-  if (domain == copy.slotter->format().domain) {
-    copy.slotter->set_readers_fence(ask_for_promise(copy.src, caps));
+  if (domain == copy.slotter->filler().format().domain) {
+    copy.slotter->filler().set_readers_fence(ask_for_promise(copy.src, caps));
   }
   return true;
 }
@@ -215,18 +186,18 @@ GstFlowReturn negotiate(GstNv12SlotCopy* self, GstCaps* caps) {
   copy.is_negotiated = false;
   gst_pad_check_reconfigure(copy.src);  // whatever was asked for happens now
   if (!has_even_size(self, caps)) return GST_FLOW_NOT_NEGOTIATED;
-  Slotter::Format format;
+  SlotFiller::Format format;
   if (!gst_video_info_from_caps(&format.info, caps)) return GST_FLOW_NOT_NEGOTIATED;
 
-  copy.device_caps =
-      copy.device != nullptr ? ask_for_caps(copy.src, caps, copy.device->domain()) : nullptr;
+  Device* const device = copy.device.get();
+  copy.device_caps = device != nullptr ? ask_for_caps(copy.src, caps, device->domain()) : nullptr;
   copy.host_caps = ask_for_caps(copy.src, caps, kHostDomain);
   if (copy.device_caps == nullptr && copy.host_caps == nullptr) {
     GST_WARNING_OBJECT(self, "downstream does not take %" GST_PTR_FORMAT, caps);
     return GST_FLOW_NOT_NEGOTIATED;
   }
-  format.domain = copy.device_caps != nullptr ? copy.device->domain() : kHostDomain;
-  copy.slotter->set_format(format);
+  format.domain = copy.device_caps != nullptr ? device->domain() : kHostDomain;
+  copy.slotter->filler().set_format(format);
   if (!push_caps(copy, format.domain)) {
     return GST_PAD_IS_FLUSHING(copy.src) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
   }
@@ -239,11 +210,7 @@ CapsPtr possible_caps(SlotCopy& copy, GstPad* pad, const GstCaps* filter) {
   GstPad* const other = pad == copy.sink ? copy.src : copy.sink;
   const bool is_open = GST_STATE(GST_PAD_PARENT(pad)) >= GST_STATE_READY;
   const bool cuda = !is_open || settings_of(copy).device != kHostDomain;
-  bool has_device = false;
-  {
-    MutexLock lock(copy.mutex);
-    has_device = copy.context != nullptr;
-  }
+  const bool has_device = copy.device.has_context();
   const CapsPtr own(gst_pad_get_pad_template_caps(pad));
   const CapsPtr peer(gst_pad_peer_query_caps(other, own.get()));
   CapsPtr result = caps_in_both_memories(peer.get(), cuda && (has_device || !is_open));
@@ -264,20 +231,15 @@ bool accepts_caps(SlotCopy& copy, const GstCaps* caps) {
   }
   const CapsPtr own(gst_pad_get_pad_template_caps(copy.sink));
   if (!gst_caps_can_intersect(without_size.get(), own.get())) return false;
-  return copy.device != nullptr || !caps_are_cuda(caps);
+  return copy.device.get() != nullptr || !caps_are_cuda(caps);
 }
 
 gboolean slot_copy_query(GstPad* pad, GstObject* parent, GstQuery* query) {
   SlotCopy& copy = impl_of(parent);
   switch (GST_QUERY_TYPE(query)) {
-    case GST_QUERY_CONTEXT: {
-      // Others' questions are no reason to open a GPU.
-      GstObject* const context = is_cuda_context_query(query) ? ensure_context(copy) : nullptr;
-      if (context != nullptr && cuda_context_answer(GST_ELEMENT(parent), query, context)) {
-        return TRUE;
-      }
+    case GST_QUERY_CONTEXT:
+      if (copy.device.answer(GST_ELEMENT(parent), query, settings_of(copy).device)) return TRUE;
       break;
-    }
     case GST_QUERY_CAPS: {
       GstCaps* filter = nullptr;
       gst_query_parse_caps(query, &filter);
@@ -391,28 +353,11 @@ GstFlowReturn drop(GstNv12SlotCopy* self, const Outcome& outcome, const FrameSet
   return GST_FLOW_OK;
 }
 
-double to_ms(Duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
-void note_if_slow(SlotCopy& copy, const FrameSettings& settings, const Source& source,
-                  const Outcome& outcome, Duration total, Duration push) {
-  if (settings.slow_frame_threshold == 0 || total <= to_duration(settings.slow_frame_threshold)) {
-    return;
-  }
-  ++copy.stats.slow_frames;
-  std::array<char, 256> text;
-  std::snprintf(text.data(), text.size(),
-                "SLOW FRAME of %s: %.1f ms: slot %.1f, copy %.1f, downstream %.1f",
-                source.name().c_str(), to_ms(total), to_ms(outcome.acquire), to_ms(outcome.copy),
-                to_ms(push));
-  log(LogLevel::kWarning, text.data());
-}
-
-GstFlowReturn push(GstNv12SlotCopy* self, Outcome& outcome) {
+GstFlowReturn push(GstNv12SlotCopy* self, Slotted& slotted) {
   SlotCopy& copy = *self->impl;
-  count_path(copy.stats, outcome.path);
-  if (outcome.domain != copy.slotter->format().domain) ++copy.stats.host_fallbacks;
+  Outcome& outcome = slotted.outcome;
+  count_path(copy.stats, slotted.path);
+  if (outcome.domain != copy.slotter->filler().format().domain) ++copy.stats.host_fallbacks;
   if (outcome.domain != copy.pushed_domain && !push_caps(copy, outcome.domain)) {
     return GST_PAD_IS_FLUSHING(copy.src) ? GST_FLOW_FLUSHING : GST_FLOW_NOT_NEGOTIATED;
   }
@@ -420,7 +365,7 @@ GstFlowReturn push(GstNv12SlotCopy* self, Outcome& outcome) {
     GST_BUFFER_FLAG_SET(outcome.buffer.get(), GST_BUFFER_FLAG_DISCONT);
   }
 #ifdef NV12SLOT_GPU_DEBUG
-  GST_LOG_OBJECT(self, "%s on %d: %" GST_PTR_FORMAT, to_string(outcome.path), outcome.domain,
+  GST_LOG_OBJECT(self, "%s on %d: %" GST_PTR_FORMAT, to_string(slotted.path), outcome.domain,
                  outcome.buffer.get());
 #endif
   return gst_pad_push(copy.src, outcome.buffer.release());
@@ -447,67 +392,29 @@ GstFlowReturn slot_copy_chain(GstPad* pad, GstObject* parent, GstBuffer* buffer)
     settings = copy.settings;
     source = copy.source;
   }
-  Slotter::Exhaustion exhaustion{settings.on_exhausted, to_duration(settings.timeout)};
+  SlotFiller::Exhaustion exhaustion{settings.on_exhausted, to_duration(settings.timeout)};
   if (exhaustion.policy == OnExhausted::kHost && copy.host_caps == nullptr) {
     exhaustion.policy = OnExhausted::kDrop;
   }
   ++copy.stats.frames;
   const TimePoint start = pool().clock().now();
-  Outcome outcome = copy.slotter->process(std::move(input), exhaustion);
+  Slotted slotted = copy.slotter->process(std::move(input), exhaustion);
+  const Outcome& outcome = slotted.outcome;
   const TimePoint processed = pool().clock().now();
   const GstFlowReturn result =
-      outcome.kind == Outcome::Kind::kFrame ? push(self, outcome) : drop(self, outcome, settings);
+      outcome.kind == Outcome::Kind::kFrame ? push(self, slotted) : drop(self, outcome, settings);
   const TimePoint end = pool().clock().now();
-  note_if_slow(copy, settings, *source, outcome, end - start, end - processed);
+  if (note_if_slow(settings, *source, outcome, end - start, end - processed)) {
+    ++copy.stats.slow_frames;
+  }
   return result;
 }
 
 // ---- State ------------------------------------------------------------------------------------
 
-/// Opens the device; false, after an error message, if the settings do not allow to start.
-bool open(GstNv12SlotCopy* self) {
-  SlotCopy& copy = *self->impl;
-  const CopySettings settings = settings_of(copy);
-  for (const std::string* refused : {&settings.refused_cap, &settings.refused_cooldown}) {
-    if (refused->empty()) continue;
-    GST_ELEMENT_ERROR(self, RESOURCE, SETTINGS,
-                      ("A setting of the slot pool was refused: %s", refused->c_str()),
-                      ("set pool-cap or pool-cooldown to a value in its range, or do not set it"));
-    return false;
-  }
-  copy.device = nullptr;
-  if (settings.device == kHostDomain) return true;
-
-  bool was_given = false;
-  {
-    MutexLock lock(copy.mutex);
-    was_given = copy.context_was_given;
-  }
-  const int count = cuda_device_count();
-  if (settings.device == kDefaultDevice && count == 0) {
-    GST_INFO_OBJECT(self, "no CUDA device: slots are made on the host");
-    return true;
-  }
-  Result<Device*> device = is_valid_domain(settings.device)
-                               ? pool().device(settings.device)
-                               : Error{Errc::kNoDevice, "not the ordinal of a device"};
-  GstObject* const context = device ? ensure_context(copy) : nullptr;
-  if (context == nullptr) {
-    GST_ELEMENT_ERROR(
-        self, RESOURCE, NOT_FOUND, ("CUDA device %d cannot be used.", settings.device),
-        ("%s; there are %d CUDA devices, numbered from 0; set 'device' to one of "
-         "them, or to -1 for slots on the host",
-         device ? "gst-cuda did not take its context" : device.error().message.c_str(), count));
-    return false;
-  }
-  copy.device = *device;
-  if (!was_given) cuda_context_post(GST_ELEMENT(self), context);
-  return true;
-}
-
 void start(GstNv12SlotCopy* self) {
   SlotCopy& copy = *self->impl;
-  const CopySettings settings = settings_of(copy);
+  const SlotSettings settings = settings_of(copy);
   std::string name = settings.source_name;
   if (name.empty()) {
     gchar* element_name = gst_object_get_name(GST_OBJECT(self));
@@ -519,11 +426,12 @@ void start(GstNv12SlotCopy* self) {
   copy.said = Said();
   copy.is_negotiated = false;
   copy.is_discont = false;
-  copy.slotter = std::make_unique<Slotter>(
-      Slotter::Run{.device = copy.device,
-                   .context = copy.device != nullptr ? ensure_context(copy) : nullptr,
-                   .source = source,
-                   .canceller = &copy.offered.canceller()});
+  Device* const device = copy.device.get();
+  copy.slotter = std::make_unique<Slotter>(SlotFiller::Run{
+      .device = device,
+      .context = device != nullptr ? copy.device.ensure_context(device->domain()) : nullptr,
+      .source = source,
+      .canceller = &copy.offered.canceller()});
   {
     MutexLock lock(copy.mutex);
     copy.source = std::move(source);
@@ -545,21 +453,12 @@ void stop(SlotCopy& copy) {
   source->close();
 }
 
-void close(SlotCopy& copy) {
-  ObjectPtr<GstObject> context;
-  MutexLock lock(copy.mutex);
-  context.swap(copy.context);
-  copy.context_was_given = false;
-  lock.unlock();
-  copy.device = nullptr;
-}
-
 GstStateChangeReturn slot_copy_change_state(GstElement* element, GstStateChange transition) {
   auto* self = GST_NV12_SLOT_COPY(element);
   SlotCopy& copy = *self->impl;
   switch (transition) {
     case GST_STATE_CHANGE_NULL_TO_READY:
-      if (!open(self)) return GST_STATE_CHANGE_FAILURE;
+      if (!copy.device.open(element, settings_of(copy))) return GST_STATE_CHANGE_FAILURE;
       break;
     case GST_STATE_CHANGE_READY_TO_PAUSED:
       start(self);
@@ -584,7 +483,7 @@ GstStateChangeReturn slot_copy_change_state(GstElement* element, GstStateChange 
       stop(copy);
       break;
     case GST_STATE_CHANGE_READY_TO_NULL:
-      close(copy);
+      copy.device.close();
       break;
     default:
       break;
@@ -601,15 +500,11 @@ void slot_copy_set_property(GObject* object, guint id, const GValue* value, GPar
     return;
   }
   std::string refused = apply_pool_property(id, value);
-  ObjectPtr<GstObject> old_context;
   {
     MutexLock lock(copy.mutex);
-    set_copy_property(copy.settings, id, value, std::move(refused));
-    if (id == PROP_DEVICE) {
-      old_context.swap(copy.context);
-      copy.context_was_given = false;
-    }
+    set_slot_property(copy.settings, id, value, std::move(refused));
   }
+  if (id == PROP_DEVICE) copy.device.forget_context();
   if (id == PROP_QUOTA) copy.quota->set_limit(settings_of(copy).quota);
   if (id == PROP_TIMEOUT || id == PROP_ON_EXHAUSTED) {
     copy.offered.set_timeout(pool_timeout(settings_of(copy)));
@@ -618,19 +513,17 @@ void slot_copy_set_property(GObject* object, guint id, const GValue* value, GPar
 
 void slot_copy_get_property(GObject* object, guint id, GValue* value, GParamSpec*) {
   SlotCopy& copy = impl_of(object);
-  const CopySettings settings = settings_of(copy);
+  const SlotSettings settings = settings_of(copy);
   if (id != PROP_STATS) {
-    get_copy_property(settings, id, value);
+    get_slot_property(settings, id, value);
     return;
   }
   std::shared_ptr<Source> source;
-  bool has_device = false;
   {
     MutexLock lock(copy.mutex);
     source = copy.source;
-    has_device = copy.context != nullptr;
   }
-  const Domain domain = has_device ? settings.device : kHostDomain;
+  const Domain domain = copy.device.has_context() ? settings.device : kHostDomain;
   g_value_take_boxed(value, copy.stats.to_structure(source.get(), domain).release());
 }
 
@@ -651,7 +544,7 @@ static void gst_nv12_slot_copy_class_init(GstNv12SlotCopyClass* klass) {
   object_class->set_property = slot_copy_set_property;
   object_class->get_property = slot_copy_get_property;
   object_class->finalize = slot_copy_finalize;
-  install_copy_properties(object_class);
+  install_slot_properties(object_class, "nv12slotcopy");
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = slot_copy_change_state;

@@ -47,9 +47,9 @@ extern "C" __global__ void nv12slot_copy_nv12(const uint8_t* src_y, size_t src_y
   }
 }
 
-// The same for a picture of 16-bit samples, which become 8-bit ones. `width` counts the samples of a
-// row. Addresses and pitches of the source are multiples of 2; where those of both sides are multiples
-// of 16 (`is_aligned`), sixteen samples are taken at once.
+// The same for a picture of 16-bit samples, which become 8-bit ones. `width` counts the samples of
+// a row. Addresses and pitches of the source are multiples of 2; where those of both sides are
+// multiples of 16 (`is_aligned`), sixteen samples are taken at once.
 extern "C" __global__ void nv12slot_convert_p010(const uint8_t* src_y, size_t src_y_pitch,
                                                  const uint8_t* src_uv, size_t src_uv_pitch,
                                                  uint8_t* dst_y, size_t dst_y_pitch,

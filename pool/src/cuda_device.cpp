@@ -385,8 +385,8 @@ Status CudaDevice::launch_convert(const Nv12Planes& destination, const Nv12Plane
   Nv12Planes from = source;
   Nv12Planes to = destination;
   std::uint32_t aligned = is_aligned(destination) && is_aligned(source) ? 1 : 0;
-  void* parameters[] = {&from.y,       &from.y_pitch, &from.uv, &from.uv_pitch, &to.y,   &to.y_pitch,
-                        &to.uv,        &to.uv_pitch,  &width,   &height,        &aligned};
+  void* parameters[] = {&from.y, &from.y_pitch, &from.uv, &from.uv_pitch, &to.y,   &to.y_pitch,
+                        &to.uv,  &to.uv_pitch,  &width,   &height,        &aligned};
   return launch(convert_p010_, height, parameters, stream);
 }
 
@@ -402,10 +402,11 @@ Status CudaDevice::launch(CUfunction kernel, std::uint32_t height, void** parame
 Status CudaDevice::convert_p010(const Nv12Planes& destination, const Nv12Planes& source,
                                 std::uint32_t width, std::uint32_t height, StreamHandle stream) {
   if (convert_p010_ == nullptr) {
-    return Error{Errc::kDeviceFailed,
-                 fmt::format("device {} has no kernel that makes NV12 of 10-bit pictures: its driver "
-                             "could not load it",
-                             ordinal_)};
+    return Error{
+        Errc::kDeviceFailed,
+        fmt::format("device {} has no kernel that makes NV12 of 10-bit pictures: its driver "
+                    "could not load it",
+                    ordinal_)};
   }
   const CurrentContext current(driver_, context_);
   if (!current.status()) return current.status();

@@ -66,10 +66,10 @@ class Device {
   virtual Status copy(const Nv12Planes& destination, Domain to, const Nv12Planes& source,
                       Domain from, std::uint32_t width, std::uint32_t height,
                       StreamHandle stream) = 0;
-  /// Puts the copy of a picture of 16-bit samples (P010, P012, P016: the value in the high bits, the
-  /// rest 0) into `stream` as 8-bit ones: min(255, (v + 128) / 256), to the nearest. `source` has the
-  /// planes of such a picture, twice as many bytes in a row. Both are in this device's domain, and
-  /// stay valid until the copy is complete. Does not wait.
+  /// Puts the copy of a picture of 16-bit samples (P010, P012, P016: the value in the high bits,
+  /// the rest 0) into `stream` as 8-bit ones: min(255, (v + 128) / 256), to the nearest. `source`
+  /// has the planes of such a picture, twice as many bytes in a row. Both are in this device's
+  /// domain, and stay valid until the copy is complete. Does not wait.
   virtual Status convert_p010(const Nv12Planes& destination, const Nv12Planes& source,
                               std::uint32_t width, std::uint32_t height, StreamHandle stream) = 0;
   /// Blocks the calling thread until all work in `stream`, and only that, is done.
@@ -77,8 +77,8 @@ class Device {
 
   /// Runs `work` on the calling thread, for code that calls the driver by itself (a decoder's
   /// library): with this device's context current, and with the thread's stream capture mode
-  /// relaxed, so that no other thread's CUDA graph capture is spoiled. kExiting, and `work` does not
-  /// run, once exit() has begun.
+  /// relaxed, so that no other thread's CUDA graph capture is spoiled. kExiting, and `work` does
+  /// not run, once exit() has begun.
   virtual Status run(const std::function<void()>& work) = 0;
 };
 

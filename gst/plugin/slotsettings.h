@@ -7,7 +7,7 @@
 
 #include "nv12slot/slot_pool.h"
 
-// The properties of nv12slotcopy, apart from what it does with them.
+// The properties of every element that puts frames into slots, apart from what it does with them.
 namespace nv12slot::gst {
 
 inline constexpr int kDefaultDevice = 0;
@@ -26,15 +26,15 @@ struct FrameSettings {
   guint64 slow_frame_threshold = kDefaultSlowFrame;  ///< ns, 0: off
 };
 
-struct CopySettings : FrameSettings {
+struct SlotSettings : FrameSettings {
   std::string source_name;      ///< empty: the element's name
   guint quota = kDefaultQuota;  ///< 0: none
   /// Why a process-wide setting was refused, or empty; the element then does not start.
   std::string refused_cap, refused_cooldown;
 };
 
-/// Numbers of the properties, and of nothing else.
-enum CopyProperty {
+/// Numbers of the properties, and of nothing else. An element's own follow PROP_STATS.
+enum SlotProperty {
   PROP_0,
   PROP_DEVICE,
   PROP_SOURCE_NAME,
@@ -47,15 +47,15 @@ enum CopyProperty {
   PROP_STATS,
 };
 
-/// Adds all of them to the class.
-void install_copy_properties(GObjectClass* object_class);
+/// Adds all of them to the class of `element`, the factory's name.
+void install_slot_properties(GObjectClass* object_class, const char* element);
 
 /// Puts a process-wide setting into effect at once, in the pool. Returns why the pool refused it,
 /// or an empty string; does nothing for other properties.
 [[nodiscard]] std::string apply_pool_property(guint id, const GValue* value);
 /// Stores the value, or for a process-wide setting `refused`, what apply_pool_property() said.
-void set_copy_property(CopySettings& settings, guint id, const GValue* value, std::string refused);
+void set_slot_property(SlotSettings& settings, guint id, const GValue* value, std::string refused);
 /// All but PROP_STATS.
-void get_copy_property(const CopySettings& settings, guint id, GValue* value);
+void get_slot_property(const SlotSettings& settings, guint id, GValue* value);
 
 }  // namespace nv12slot::gst

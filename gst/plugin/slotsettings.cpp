@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include "copysettings.h"
+#include "slotsettings.h"
 
 #include <utility>
 
@@ -32,7 +32,7 @@ SlotPool& pool() {
 
 }  // namespace
 
-void install_copy_properties(GObjectClass* object_class) {
+void install_slot_properties(GObjectClass* object_class, const char* element) {
   constexpr auto kNull = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS);
   constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_READY);
@@ -97,14 +97,14 @@ void install_copy_properties(GObjectClass* object_class) {
           "may not have fenced and the next use of its slot, at most 10 s. Not set, "
           "the process keeps what it has: NV12SLOT_POOL_COOLDOWN_MS, or 50 ms",
           0, G_MAXUINT64, kDefaultPoolCooldown, kPlaying));
-  g_object_class_install_property(
-      object_class, PROP_STATS,
-      g_param_spec_boxed("stats", "Statistics",
-                         "Counters of this element since it last left READY, and of the pool since "
-                         "the process began (application/x-nv12slotcopy-stats; the fields are in "
-                         "docs/nv12slotcopy.md)",
-                         GST_TYPE_STRUCTURE,
-                         static_cast<GParamFlags>(G_PARAM_READABLE | G_PARAM_STATIC_STRINGS)));
+  const std::string statistics =
+      std::string(
+          "Counters of this element since it last left READY, and of the pool since the "
+          "process began (application/x-") +
+      element + "-stats; the fields are in docs/" + element + ".md)";
+  g_object_class_install_property(object_class, PROP_STATS,
+                                  g_param_spec_boxed("stats", "Statistics", statistics.c_str(),
+                                                     GST_TYPE_STRUCTURE, G_PARAM_READABLE));
 }
 
 std::string apply_pool_property(guint id, const GValue* value) {
@@ -116,7 +116,7 @@ std::string apply_pool_property(guint id, const GValue* value) {
   return status ? std::string() : status.error().message;
 }
 
-void set_copy_property(CopySettings& settings, guint id, const GValue* value, std::string refused) {
+void set_slot_property(SlotSettings& settings, guint id, const GValue* value, std::string refused) {
   switch (id) {
     case PROP_DEVICE:
       settings.device = g_value_get_int(value);
@@ -149,7 +149,7 @@ void set_copy_property(CopySettings& settings, guint id, const GValue* value, st
   }
 }
 
-void get_copy_property(const CopySettings& settings, guint id, GValue* value) {
+void get_slot_property(const SlotSettings& settings, guint id, GValue* value) {
   switch (id) {
     case PROP_DEVICE:
       g_value_set_int(value, settings.device);

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "decoder.h"
+
+#include <fmt/format.h>
+
+#include <cstring>
+#include <utility>
+
+#include "nvdec.h"
+
+namespace nv12slot::decode {
+namespace {
+
+/// FFmpeg's decoder for the CPU; nullptr where it has none.
+const AVCodec* find_software_codec(AVCodecID codec) {
+  const AVCodec* found = avcodec_find_decoder(codec);
+  // FFmpeg's own AV1 decoder does nothing without hardware; others come before it where built in.
+  if (found != nullptr && codec == AV_CODEC_ID_AV1 && std::strcmp(found->name, "av1") == 0) {
+    return nullptr;
+  }
+  return found;
+}
+
+/// Room for all data of one access unit, padded as FFmpeg wants it.
+bool fill(AVPacket& packet, std::span<const std::uint8_t> data) {
+  if (data.size() > static_cast<std::size_t>(INT_MAX - AV_INPUT_BUFFER_PADDING_SIZE)) return false;
+  if (av_new_packet(&packet, static_cast<int>(data.size())) < 0) return false;
+  std::memcpy(packet.data, data.data(), data.size());
+  return true;
+}
+
+}  // namespace
+
+const char* to_string(Path path) {
+  switch (path) {
+    case Path::kNvdec:
+      return "nvdec";
+    case Path::kSoftware:
+      return "software";
+    case Path::kNone:
+      break;
+  }
+  return "none";
+}
+
+Result<std::unique_ptr<Decoder>> Decoder::open(DecoderSpec spec) {
+  std::unique_ptr<Decoder> decoder(new Decoder(std::move(spec)));
+  if (Status status = decoder->prepare(); !status) return status.error();
+  return decoder;
+}
+
+template <typename Call>
+bool Decoder::run(Call call) {
+  if (spec_.device == nullptr) {
+    call();
+    return true;
+  }
+  const Status ran = spec_.device->run(call);
+  if (!ran) why_ = ran.error().message;
+  return ran.ok();
+}
+
+Status Decoder::prepare() {
+  const bool is_nvdec = spec_.path == Path::kNvdec;
+  if (!is_nvdec) spec_.device = nullptr;
+  const AVCodec* codec =
+      is_nvdec ? find_nvdec_codec(spec_.codec) : find_software_codec(spec_.codec);
+  if (codec == nullptr) {
+    return Error{is_nvdec ? Errc::kNoDevice : Errc::kInvalidArgument,
+                 fmt::format("this FFmpeg has no {} decoder for {}", to_string(spec_.path),
+                             avcodec_get_name(spec_.codec))};
+  }
+  packet_.reset(av_packet_alloc());
+  context_.reset(avcodec_alloc_context3(codec));
+  if (packet_ == nullptr || context_ == nullptr) {
+    return Error{Errc::kOutOfMemory, "no memory for a decoder"};
+  }
+  context_->opaque = this;
+  // Each thread of NVDEC's would take a surface more and gain nothing.
+  context_->thread_count = is_nvdec ? 1 : spec_.threads;
+  context_->thread_type = spec_.frame_threads && !spec_.low_latency
+                              ? FF_THREAD_FRAME | FF_THREAD_SLICE
+                              : FF_THREAD_SLICE;
+  if (spec_.low_latency) context_->flags |= AV_CODEC_FLAG_LOW_DELAY;
+  if (!spec_.extradata.empty()) {
+    const std::size_t size = spec_.extradata.size();
+    context_->extradata =
+        static_cast<std::uint8_t*>(av_mallocz(size + AV_INPUT_BUFFER_PADDING_SIZE));
+    if (context_->extradata == nullptr) return Error{Errc::kOutOfMemory, "no memory for a decoder"};
+    std::memcpy(context_->extradata, spec_.extradata.data(), size);
+    context_->extradata_size = static_cast<int>(size);
+  }
+  if (is_nvdec) {
+    if (Status status = prepare_nvdec(); !status) return status;
+  }
+  int result = 0;
+  if (!run([&] { result = avcodec_open2(context_.get(), codec, nullptr); })) {
+    return Error{Errc::kExiting, why_};
+  }
+  if (result < 0) {
+    return Error{Errc::kInvalidArgument,
+                 fmt::format("FFmpeg's {} does not open: {}", codec->name, error_text(result))};
+  }
+  return {};
+}
+
+Status Decoder::prepare_nvdec() {
+  const Result<StreamHandle> stream = spec_.device->take_stream();
+  if (!stream) return stream.error();
+  stream_ = stream.value();
+  has_stream_ = true;
+  backlog_ = std::make_shared<SurfaceBacklog>(*spec_.device);
+  Result<BufferRefPtr> made = Error{Errc::kExiting, "exit() has begun"};
+  if (Status ran = spec_.device->run([&] { made = make_hw_device(*spec_.device, stream_); });
+      !ran) {
+    return ran;
+  }
+  if (!made) return made.error();
+  context_->hw_device_ctx = std::move(made).value().release();
+  context_->get_format = choose_format;
+#ifdef AV_HWACCEL_FLAG_UNSAFE_OUTPUT
+  // The surface itself instead of a copy: it is copied into a slot at once, and freed after that.
+  context_->hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;
+#endif
+  // What the backlog may hold.
+  context_->extra_hw_frames = 1;
+  return {};
+}
+
+Decoder::~Decoder() {
+  // The frames first: the last one to go would close the decoder, on whichever thread that is.
+  if (backlog_ != nullptr) backlog_->reap(true);
+  // Once exit() has begun it stays open.
+  if (!run([&] { context_.reset(); })) static_cast<void>(context_.release());
+  if (has_stream_) spec_.device->give_stream(stream_);
+}
+
+AVPixelFormat Decoder::choose_format(AVCodecContext* context, const AVPixelFormat* offered) {
+  return static_cast<Decoder*>(context->opaque)->choose_nvdec(offered);
+}
+
+// FFmpeg asks at the first picture and whenever the format changes, and once more without CUDA when
+// that could not be opened. Software is no choice here: it would run with one thread, unseen.
+AVPixelFormat Decoder::choose_nvdec(const AVPixelFormat* offered) {
+  const NvdecFormat format{spec_.codec, context_->sw_pix_fmt, context_->coded_width,
+                           context_->coded_height};
+  bool has_cuda = false;
+  for (const AVPixelFormat* at = offered; *at != AV_PIX_FMT_NONE; ++at) {
+    has_cuda = has_cuda || *at == AV_PIX_FMT_CUDA;
+  }
+  const bool has_failed = std::exchange(is_opening_, false);
+  is_warm_ = false;
+  is_refused_ = true;
+  why_ = why_no_nvdec(*spec_.device, format);
+  if (!why_.empty()) return AV_PIX_FMT_NONE;
+  const char* const pixels = av_get_pix_fmt_name(format.pixels);
+  if (!has_cuda) {
+    why_ =
+        fmt::format("{} {} ({} x {}, {})",
+                    has_failed ? "NVDEC could not be opened, for want of memory or of decoders, for"
+                               : "FFmpeg does not use NVDEC for this profile of",
+                    avcodec_get_name(format.codec), format.width, format.height,
+                    pixels != nullptr ? pixels : "unknown pixels");
+    return AV_PIX_FMT_NONE;
+  }
+  is_refused_ = false;
+  is_opening_ = true;
+  ++times_opened_;
+  return AV_PIX_FMT_CUDA;
+}
+
+bool Decoder::device_is_lost() {
+  if (spec_.device == nullptr) return false;
+  const Status status = spec_.device->synchronize(stream_);
+  if (status) return false;
+  why_ = status.error().message;
+  return true;
+}
+
+Step Decoder::step_of(int result, const char* what) {
+  if (result == AVERROR(EAGAIN)) return Step::kAgain;
+  if (result == AVERROR_EOF) return Step::kEnd;
+  if (is_refused_) return Step::kRefused;  // choose_nvdec() said why
+  if (result != AVERROR_INVALIDDATA && device_is_lost()) {
+    is_lost_ = true;
+    return Step::kLost;
+  }
+  why_ = fmt::format("{}: {}", what, error_text(result));
+  // FFmpeg's "No decoder surfaces left".
+  if (result == AVERROR(ENOMEM)) return spec_.device != nullptr ? Step::kNoSurface : Step::kLost;
+  return Step::kBadData;
+}
+
+Step Decoder::send(std::span<const std::uint8_t> data, std::int64_t number) {
+  if (data.empty()) {
+    why_ = "an empty access unit";
+    return Step::kBadData;  // to FFmpeg it would be the end
+  }
+  if (!fill(*packet_, data)) {
+    why_ = fmt::format("no memory for an access unit of {} bytes", data.size());
+    return Step::kBadData;
+  }
+  packet_->pts = number;
+  int result = 0;
+  const bool ran = run([&] { result = avcodec_send_packet(context_.get(), packet_.get()); });
+  av_packet_unref(packet_.get());
+  if (!ran) return Step::kExiting;
+  return result >= 0 ? Step::kDone : step_of(result, "decoding");
+}
+
+Step Decoder::send_end() {
+  int result = 0;
+  if (!run([&] { result = avcodec_send_packet(context_.get(), nullptr); })) return Step::kExiting;
+  return result >= 0 ? Step::kDone : step_of(result, "draining");
+}
+
+Step Decoder::receive(FramePtr& frame) {
+  FramePtr received(av_frame_alloc());
+  if (received == nullptr) {
+    why_ = "no memory for a frame";
+    return Step::kLost;
+  }
+  int result = 0;
+  if (!run([&] { result = avcodec_receive_frame(context_.get(), received.get()); })) {
+    return Step::kExiting;
+  }
+  if (result < 0) return step_of(result, "taking a picture");
+  is_opening_ = false;
+  is_warm_ = spec_.path == Path::kNvdec;
+  frame = std::move(received);
+  return Step::kFrame;
+}
+
+void Decoder::flush() {
+  static_cast<void>(run([&] { avcodec_flush_buffers(context_.get()); }));
+}
+
+void Decoder::set_skips_unreferenced(bool skip) {
+  context_->skip_frame = skip ? AVDISCARD_NONREF : AVDISCARD_DEFAULT;
+}
+
+int Decoder::delay() const {
+  const bool by_frames = (context_->active_thread_type & FF_THREAD_FRAME) != 0;
+  return context_->has_b_frames + (by_frames ? context_->thread_count - 1 : 0);
+}
+
+}  // namespace nv12slot::decode

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "parameter_sets.h"
+
+namespace nv12slot::decode {
+namespace {
+
+enum class NalUnit { kFormat, kSlice, kOther };
+
+// Rec. ITU-T H.264, table 7-1; H.265, table 7-1.
+NalUnit kind_of(AVCodecID codec, std::uint8_t header) {
+  if (codec == AV_CODEC_ID_H264) {
+    const unsigned type = header & 0x1f;
+    if (type == 7) return NalUnit::kFormat;  // sequence parameter set
+    return type >= 1 && type <= 5 ? NalUnit::kSlice : NalUnit::kOther;
+  }
+  const unsigned type = (header >> 1) & 0x3f;
+  if (type == 32 || type == 33) return NalUnit::kFormat;  // video and sequence parameter set
+  return type < 32 ? NalUnit::kSlice : NalUnit::kOther;
+}
+
+/// Where the next start code (0, 0, 1) begins, from `at` on; data.size() if there is none.
+std::size_t find_start_code(std::span<const std::uint8_t> data, std::size_t at) {
+  for (; at + 3 <= data.size(); ++at) {
+    if (data[at] == 0 && data[at + 1] == 0 && data[at + 2] == 1) return at;
+  }
+  return data.size();
+}
+
+}  // namespace
+
+std::string parameter_sets(AVCodecID codec, std::span<const std::uint8_t> access_unit) {
+  std::string sets;
+  if (codec != AV_CODEC_ID_H264 && codec != AV_CODEC_ID_HEVC) return sets;
+  std::size_t at = find_start_code(access_unit, 0);
+  while (at + 3 < access_unit.size()) {
+    const std::size_t unit = at + 3;
+    const NalUnit kind = kind_of(codec, access_unit[unit]);
+    if (kind == NalUnit::kSlice) break;
+    at = find_start_code(access_unit, unit);
+    if (kind != NalUnit::kFormat) continue;
+    // Zeros before a start code belong to it, or pad.
+    std::size_t end = at;
+    while (end > unit && access_unit[end - 1] == 0) --end;
+    sets.append(reinterpret_cast<const char*>(access_unit.data()) + unit, end - unit);
+  }
+  return sets;
+}
+
+}  // namespace nv12slot::decode

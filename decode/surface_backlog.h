@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <deque>
+#include <optional>
+
+#include "ffmpeg.h"
+#include "nv12slot/fence.h"
+#include "nv12slot/mutex.h"
+
+namespace nv12slot::decode {
+
+/// The frames of one decoder that were read for the last time but not given back yet. Each pins a
+/// surface of the decoder's, so there are never more than kMost. Shared by the decoder and the
+/// FrameReaper; any thread. Lock: a leaf, not held while the driver is called.
+class SurfaceBacklog {
+ public:
+  /// Frames that wait at most. FFmpeg opens NVDEC with about five surfaces more than a stream
+  /// needs, of which one each is being decoded and being copied.
+  static constexpr std::size_t kMost = 3;
+
+  explicit SurfaceBacklog(Device& device) : device_(device) {}
+  /// Waits for what still reads.
+  ~SurfaceBacklog();
+  SurfaceBacklog(const SurfaceBacklog&) = delete;
+  SurfaceBacklog& operator=(const SurfaceBacklog&) = delete;
+
+  /// Takes a frame that is read until `read`; without one, nobody reads it any more. Where kMost
+  /// wait already, the oldest is given back here, after a wait for its copy where need be. Returns
+  /// how many wait now.
+  std::size_t add(FramePtr frame, std::optional<Fence> read) NV12SLOT_EXCLUDES(mutex_);
+
+  /// Gives back those that nobody reads any more; with `wait`, all. Returns how many still wait.
+  std::size_t reap(bool wait = false) NV12SLOT_EXCLUDES(mutex_);
+
+  [[nodiscard]] std::size_t size() const NV12SLOT_EXCLUDES(mutex_);
+  [[nodiscard]] Device& device() const { return device_; }
+
+ private:
+  struct Entry {
+    FramePtr frame;
+    std::optional<Fence> read;
+  };
+  std::optional<Entry> take_oldest() NV12SLOT_EXCLUDES(mutex_);
+  void give_back(Entry entry);
+
+  Device& device_;
+  mutable Mutex mutex_;
+  std::deque<Entry> entries_ NV12SLOT_GUARDED_BY(mutex_);  // oldest first
+};
+
+}  // namespace nv12slot::decode
