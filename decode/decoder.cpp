@@ -11,16 +11,6 @@
 namespace nv12slot::decode {
 namespace {
 
-/// FFmpeg's decoder for the CPU; nullptr where it has none.
-const AVCodec* find_software_codec(AVCodecID codec) {
-  const AVCodec* found = avcodec_find_decoder(codec);
-  // FFmpeg's own AV1 decoder does nothing without hardware; others come before it where built in.
-  if (found != nullptr && codec == AV_CODEC_ID_AV1 && std::strcmp(found->name, "av1") == 0) {
-    return nullptr;
-  }
-  return found;
-}
-
 /// Room for all data of one access unit, padded as FFmpeg wants it.
 bool fill(AVPacket& packet, std::span<const std::uint8_t> data) {
   if (data.size() > static_cast<std::size_t>(INT_MAX - AV_INPUT_BUFFER_PADDING_SIZE)) return false;
@@ -30,6 +20,15 @@ bool fill(AVPacket& packet, std::span<const std::uint8_t> data) {
 }
 
 }  // namespace
+
+const AVCodec* find_software_codec(AVCodecID codec) {
+  const AVCodec* found = avcodec_find_decoder(codec);
+  // FFmpeg's own AV1 decoder does nothing without hardware; others come before it where built in.
+  if (found != nullptr && codec == AV_CODEC_ID_AV1 && std::strcmp(found->name, "av1") == 0) {
+    return nullptr;
+  }
+  return found;
+}
 
 const char* to_string(Path path) {
   switch (path) {

@@ -33,6 +33,9 @@ struct DecoderSpec {
   friend bool operator==(const DecoderSpec&, const DecoderSpec&) = default;
 };
 
+/// FFmpeg's decoder for the CPU; nullptr where it has none.
+[[nodiscard]] const AVCodec* find_software_codec(AVCodecID codec);
+
 /// What came of a call.
 enum class Step {
   kDone,       ///< send: the data was taken

@@ -3,10 +3,17 @@
 
 #include "config.h"
 #include "nv12slotcopy.h"
+#ifdef HAVE_FFMPEG
+#include "nv12slotdec.h"
+#endif
 
 // TRUE also without a GPU: FALSE would blacklist the plugin until its file changes.
 static gboolean plugin_init(GstPlugin* plugin) {
-  return GST_ELEMENT_REGISTER(nv12slotcopy, plugin);
+  gboolean registered = GST_ELEMENT_REGISTER(nv12slotcopy, plugin);
+#ifdef HAVE_FFMPEG
+  registered = GST_ELEMENT_REGISTER(nv12slotdec, plugin) && registered;
+#endif
+  return registered;
 }
 
 #define PACKAGE PACKAGE_NAME

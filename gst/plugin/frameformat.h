@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <gst/video/video.h>
+
+#include "ffmpeg.h"
+
+namespace nv12slot::gst {
+
+/// What of a decoded frame decides the caps downstream.
+struct FrameFormat {
+  guint width = 0, height = 0;  ///< of the picture after cropping, made even
+  bool is_interlaced = false;
+  GstVideoColorimetry colorimetry{};
+  gint par_n = 0, par_d = 1;  ///< pixel aspect ratio; 0: not said
+
+  friend bool operator==(const FrameFormat& a, const FrameFormat& b) {
+    return a.width == b.width && a.height == b.height && a.is_interlaced == b.is_interlaced &&
+           gst_video_colorimetry_is_equal(&a.colorimetry, &b.colorimetry) != FALSE &&
+           a.par_n == b.par_n && a.par_d == b.par_d;
+  }
+};
+
+/// Slots have even sides: the last column or row of an odd picture is left out.
+[[nodiscard]] FrameFormat format_of(const AVFrame& frame);
+
+/// Completes what upstream's caps left open in `info` from the stream itself.
+void complete_info(GstVideoInfo& info, const GstVideoInfo& upstream, const FrameFormat& format);
+/// Adds mastering display and content light level of the frame to `caps`, where it has them.
+void add_hdr(GstCaps* caps, const AVFrame& frame);
+
+/// Interlacing and damage, as flags of the buffer.
+void set_buffer_flags(GstBuffer* buffer, const AVFrame& frame);
+[[nodiscard]] bool is_corrupted(const AVFrame& frame);
+
+}  // namespace nv12slot::gst

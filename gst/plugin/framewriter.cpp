@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "framewriter.h"
+
+extern "C" {
+#include <libavutil/hwcontext.h>
+}
+
+#include "nv12slot/process.h"
+
+namespace nv12slot::gst {
+namespace {
+
+bool is_16_bit(const AVFrame& surface) {
+  const auto* frames = reinterpret_cast<const AVHWFramesContext*>(surface.hw_frames_ctx->data);
+  return frames->sw_format != AV_PIX_FMT_NV12;
+}
+
+/// A surface's planes from the cropping rectangle's corner on: FFmpeg leaves that to us.
+Nv12Planes planes_of(const AVFrame& surface) {
+  const std::size_t sample = is_16_bit(surface) ? 2 : 1;
+  // Odd offsets do not exist in 4:2:0 but in damaged streams.
+  const std::size_t left = surface.crop_left & ~std::size_t{1};
+  const std::size_t top = surface.crop_top & ~std::size_t{1};
+  const auto y_pitch = static_cast<std::size_t>(surface.linesize[0]);
+  const auto uv_pitch = static_cast<std::size_t>(surface.linesize[1]);
+  return {reinterpret_cast<std::uintptr_t>(surface.data[0]) + top * y_pitch + left * sample,
+          reinterpret_cast<std::uintptr_t>(surface.data[1]) + top / 2 * uv_pitch + left * sample,
+          y_pitch, uv_pitch};
+}
+
+Status put(Device& device, const AVFrame& surface, const Nv12Planes& to, const Nv12Layout& layout,
+           StreamHandle stream) {
+  const Nv12Planes from = planes_of(surface);
+  return is_16_bit(surface) ? device.convert_p010(to, from, layout.width, layout.height, stream)
+                            : device.copy(to, device.domain(), from, device.domain(), layout.width,
+                                          layout.height, stream);
+}
+
+}  // namespace
+
+Result<bool> FrameWriter::write(const AVFrame& frame, const decode::Decoder& decoder,
+                                const SlotHold& hold, StreamHandle stream, bool may_leave_pending) {
+  if (frame.format == AV_PIX_FMT_CUDA) {
+    return write_surface(frame, decoder.stream(), hold, stream, may_leave_pending);
+  }
+  const Nv12Layout& layout = hold.layout();
+  const Status status = hold.device().domain() == kHostDomain
+                            ? to_nv12_.write(frame, hold.planes(), layout.width, layout.height)
+                            : upload(frame, hold, stream);
+  if (!status) return status.error();
+  return false;
+}
+
+Result<bool> FrameWriter::write_surface(const AVFrame& frame, StreamHandle decoder_stream,
+                                        const SlotHold& hold, StreamHandle stream,
+                                        bool may_leave_pending) {
+  if (hold.device().domain() == kHostDomain) {
+    const Status status = download(frame, decoder_stream, hold);
+    if (!status) return status.error();
+    return false;
+  }
+  // NVDEC's post-processing writes the surface in the decoder's stream.
+  const Result<Fence> written = Fence::record(*device_, decoder_stream);
+  if (!written) return written.error();
+  Status status = written->make_wait(stream);
+  if (status) status = put(*device_, frame, hold.planes(), hold.layout(), stream);
+  if (status && may_leave_pending) return true;
+  const Status done = device_->synchronize(stream);
+  if (!status) return status.error();
+  if (!done) return done.error();
+  return false;
+}
+
+Status FrameWriter::download(const AVFrame& frame, StreamHandle decoder_stream,
+                             const SlotHold& hold) {
+  const Nv12Layout& layout = hold.layout();
+  if (!is_16_bit(frame)) {
+    const Status status =
+        device_->copy(hold.planes(), kHostDomain, planes_of(frame), device_->domain(), layout.width,
+                      layout.height, decoder_stream);
+    const Status done = device_->synchronize(decoder_stream);
+    return status ? done : status;
+  }
+  // The kernel that makes 8 bits of it writes to the device only.
+  Result<Lease> scratch = Process::get().pool->acquire(
+      {.domain = device_->domain(), .width = layout.width, .height = layout.height});
+  if (!scratch) return scratch.error();
+  Status status = put(*device_, frame, scratch->planes(), scratch->layout(), decoder_stream);
+  if (status) {
+    status = device_->copy(hold.planes(), kHostDomain, scratch->planes(), device_->domain(),
+                           layout.width, layout.height, decoder_stream);
+  }
+  const Status done = device_->synchronize(decoder_stream);
+  if (done) {
+    scratch->set_needs_cooldown(false);
+  } else {
+    scratch->quarantine(done.error());
+  }
+  return status ? done : status;
+}
+
+Status FrameWriter::upload(const AVFrame& frame, const SlotHold& hold, StreamHandle stream) {
+  const Nv12Layout& layout = hold.layout();
+  staging_.resize(layout.size());
+  const auto base = reinterpret_cast<std::uintptr_t>(staging_.data());
+  const Nv12Planes host{base, base + layout.uv_offset(), layout.pitch, layout.pitch};
+  Status status = to_nv12_.write(frame, host, layout.width, layout.height);
+  if (!status) return status;
+  status = hold.device().copy(hold.planes(), hold.device().domain(), host, kHostDomain,
+                              layout.width, layout.height, stream);
+  const Status done = hold.device().synchronize(stream);
+  return status ? done : status;
+}
+
+}  // namespace nv12slot::gst

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <vector>
+
+#include "decoder.h"
+#include "slothold.h"
+#include "to_nv12.h"
+
+namespace nv12slot::gst {
+
+/// Writes decoded frames into slots, whichever side each is on. One thread.
+class FrameWriter {
+ public:
+  /// `device`: where surfaces and device slots are; nullptr: host only.
+  explicit FrameWriter(Device* device) : device_(device) {}
+
+  /// As SlotFiller::Write. `frame` is of `decoder`, and at least as large as the slot's layout.
+  [[nodiscard]] Result<bool> write(const AVFrame& frame, const decode::Decoder& decoder,
+                                   const SlotHold& hold, StreamHandle stream,
+                                   bool may_leave_pending);
+
+ private:
+  [[nodiscard]] Result<bool> write_surface(const AVFrame& frame, StreamHandle decoder_stream,
+                                           const SlotHold& hold, StreamHandle stream,
+                                           bool may_leave_pending);
+  [[nodiscard]] Status download(const AVFrame& frame, StreamHandle decoder_stream,
+                                const SlotHold& hold);
+  [[nodiscard]] Status upload(const AVFrame& frame, const SlotHold& hold, StreamHandle stream);
+
+  Device* const device_;
+  decode::ToNv12 to_nv12_;
+  std::vector<std::uint8_t> staging_;  // of upload()
+};
+
+}  // namespace nv12slot::gst
