@@ -43,6 +43,10 @@ int run(int argc, char** argv, const std::vector<Bar>& bars);
 class Samples {
  public:
   void add(double value) { values_.push_back(value); }
+  void add(const Samples& others) {
+    values_.insert(values_.end(), others.values_.begin(), others.values_.end());
+  }
+  [[nodiscard]] std::size_t count() const { return values_.size(); }
   /// The value below which `percent` of the samples lie; 0 without samples.
   [[nodiscard]] double percentile(double percent) const;
 

@@ -9,18 +9,15 @@
 // of the device is counted by NVML, for the whole device: nothing else may run there, and each
 // BM_DeviceMemory needs a process of its own, as contexts stay.
 #include <dlfcn.h>
-#include <gst/app/gstappsink.h>
 #include <gst/nv12slot/nv12slot.h>
 #include <malloc.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
-#include <cstdio>
 #include <cstdlib>
-#include <deque>
-#include <filesystem>
 #include <fstream>
-#include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -28,62 +25,23 @@
 
 #include "../gpu/have_gpu.h"
 #include "bars.h"
-#include "config.h"
+#include "held_frames.h"
+#include "machine.h"
 #include "nv12slot/process.h"
-
-#ifdef HAVE_CUDA
-#include <gst/cuda/gstcudacontext.h>
-#include <gst/cuda/gstcudautils.h>
-#endif
+#include "stream.h"
 
 namespace nv12slot {
 namespace {
 
+using bench::device_memory;
+using bench::has_element;
+using bench::HeldFrames;
+using bench::stream_file;
+using bench::to_ms;
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr double kMegabyte = 1e6;
-
-double to_ms(steady_clock::duration duration) {
-  return std::chrono::duration<double, std::milli>(duration).count();
-}
-
-bool has_element(const char* name) {
-  GstElementFactory* factory = gst_element_factory_find(name);
-  if (factory == nullptr) return false;
-  gst_object_unref(factory);
-  return true;
-}
-
-/// The stream to play; empty if there is none and none can be made.
-const std::string& stream_file() {
-  static const std::string file = [] {
-    if (const char* given = std::getenv("NV12SLOT_STREAM")) return std::string(given);
-    if (!has_element("x264enc") || !has_element("h264parse")) return std::string();
-    std::string made = (std::filesystem::temp_directory_path() / "nv12slot-XXXXXX.h264").string();
-    const int handle = mkstemps(made.data(), 5);
-    if (handle < 0) return std::string();
-    close(handle);
-    GstElement* encode = gst_parse_launch(
-        ("videotestsrc num-buffers=60 pattern=ball ! video/x-raw,format=I420,width=320,height=240,"
-         "framerate=30/1 ! x264enc tune=zerolatency key-int-max=30 ! "
-         "video/x-h264,stream-format=byte-stream ! filesink location=\"" +
-         made + "\"")
-            .c_str(),
-        nullptr);
-    gst_element_set_state(encode, GST_STATE_PLAYING);
-    GstBus* bus = gst_element_get_bus(encode);
-    gst_message_unref(gst_bus_timed_pop_filtered(
-        bus, GST_CLOCK_TIME_NONE,
-        static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR)));
-    gst_object_unref(bus);
-    gst_element_set_state(encode, GST_STATE_NULL);
-    gst_object_unref(encode);
-    std::atexit([] { std::filesystem::remove(stream_file()); });
-    return made;
-  }();
-  return file;
-}
 
 /// NV12SLOT_DECODER, or nvh264dec; on the stand-in, which has no parser of NVIDIA's, the decoder
 /// that brings its own. In software where there is no device.
@@ -107,7 +65,7 @@ enum class Mode {
 /// One camera, playing as fast as it goes; holds its last frames as an inference engine would.
 class Camera {
  public:
-  Camera(Mode mode, std::size_t hold) : hold_(hold) {
+  Camera(Mode mode, std::size_t hold) : held_(hold) {
     std::string launch = "multifilesrc location=\"" + stream_file() +
                          "\" loop=true caps=video/x-h264,stream-format=byte-stream ! h264parse ! " +
                          decoder() + " ! ";
@@ -119,14 +77,7 @@ class Camera {
     }
     pipeline_ = gst_parse_launch((launch + "fakesink name=sink sync=false").c_str(), nullptr);
     gst_object_ref_sink(pipeline_);
-#ifdef HAVE_CUDA
-    if (mode == Mode::kAloneShared) {
-      GstContext* context =
-          gst_context_new_cuda_context(GST_CUDA_CONTEXT(gst_nv12_slot_cuda_context(0)));
-      gst_element_set_context(pipeline_, context);
-      gst_context_unref(context);
-    }
-#endif
+    if (mode == Mode::kAloneShared) bench::share_cuda_context(pipeline_);
     GstElement* sink = gst_bin_get_by_name(GST_BIN(pipeline_), "sink");
     GstPad* pad = gst_element_get_static_pad(sink, "sink");
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, &Camera::on_buffer, this, nullptr);
@@ -138,7 +89,6 @@ class Camera {
   ~Camera() {
     gst_element_set_state(pipeline_, GST_STATE_NULL);
     gst_object_unref(pipeline_);
-    give_up(held_);
   }
   Camera(const Camera&) = delete;
   Camera& operator=(const Camera&) = delete;
@@ -152,46 +102,22 @@ class Camera {
     }
     return true;
   }
-  [[nodiscard]] std::uint64_t frames() const {
-    return frames_;
-  }
+  [[nodiscard]] std::uint64_t frames() const { return frames_; }
 
-  using Held = std::deque<GstBuffer*>;
   /// What is held goes to the caller.
-  Held take_held() {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    return std::exchange(held_, {});
-  }
-  static void give_up(Held& held) {
-    for (GstBuffer* buffer : held) gst_buffer_unref(buffer);
-    held.clear();
-  }
+  HeldFrames::Frames take_held() { return held_.take(); }
 
  private:
   static GstPadProbeReturn on_buffer(GstPad*, GstPadProbeInfo* info, gpointer self) {
     auto* camera = static_cast<Camera*>(self);
-    GstBuffer* buffer = GST_PAD_PROBE_INFO_BUFFER(info);
-    if (camera->hold_ > 0) {
-      GstBuffer* oldest = nullptr;
-      {
-        const std::lock_guard<std::mutex> lock(camera->mutex_);
-        camera->held_.push_back(gst_buffer_ref(buffer));
-        if (camera->held_.size() > camera->hold_) {
-          oldest = camera->held_.front();
-          camera->held_.pop_front();
-        }
-      }
-      gst_clear_buffer(&oldest);
-    }
+    camera->held_.add(GST_PAD_PROBE_INFO_BUFFER(info));
     ++camera->frames_;
     return GST_PAD_PROBE_OK;
   }
 
-  const std::size_t hold_;
+  HeldFrames held_;
   GstElement* pipeline_ = nullptr;
   std::atomic<std::uint64_t> frames_{0};
-  std::mutex mutex_;
-  Held held_;
 };
 
 std::vector<std::unique_ptr<Camera>> make_cameras(std::size_t count, Mode mode, std::size_t hold) {
@@ -199,29 +125,6 @@ std::vector<std::unique_ptr<Camera>> make_cameras(std::size_t count, Mode mode, 
   for (std::size_t i = 0; i < count; ++i) cameras.push_back(std::make_unique<Camera>(mode, hold));
   return cameras;
 }
-
-/// Bytes in use on the first GPU, by NVML; 0 without it.
-double device_memory() {
-  struct Memory {
-    unsigned long long total, free, used;  // nvmlMemory_t
-  };
-  static void* const nvml = dlopen("libnvidia-ml.so.1", RTLD_NOW);
-  if (nvml == nullptr) return 0;
-  static const auto get = [] {
-    reinterpret_cast<int (*)()>(dlsym(nvml, "nvmlInit_v2"))();
-    return reinterpret_cast<int (*)(void*, Memory*)>(dlsym(nvml, "nvmlDeviceGetMemoryInfo"));
-  }();
-  static void* const device = [] {
-    void* found = nullptr;
-    reinterpret_cast<int (*)(unsigned, void**)>(dlsym(nvml, "nvmlDeviceGetHandleByIndex_v2"))(
-        0, &found);
-    return found;
-  }();
-  Memory memory{};
-  return get(device, &memory) == 0 ? static_cast<double>(memory.used) : 0;
-}
-// Before anything of CUDA's: main() sets it.
-double g_device_memory_before = 0;
 
 /// Without what malloc() keeps for later.
 double resident_memory() {
@@ -299,7 +202,7 @@ void BM_DeviceMemory(benchmark::State& state) {
     bool all = true;
     for (const auto& camera : cameras) all = camera->wait_for(100) && all;
     if (!all) state.SkipWithError("a camera gave no frames");
-    state.counters["MB"] = (device_memory() - g_device_memory_before) / kMegabyte;
+    state.counters["MB"] = bench::device_memory_since() / kMegabyte;
   }
 }
 BENCHMARK(BM_DeviceMemory)
@@ -328,7 +231,7 @@ double driver_calls(const char* caller) {
 
 /// Takes as many slots as the cap allows, so that there are no more to be made. Which number of
 /// cameras needs how many at its worst moment is chance.
-void make_all_slots(Domain domain, Camera::Held& held) {
+void make_all_slots(Domain domain, const HeldFrames::Frames& held) {
   if (held.empty()) return;
   GstNv12SlotMeta* meta = gst_buffer_get_nv12_slot_meta(held.front());
   if (meta == nullptr) return;
@@ -368,14 +271,14 @@ void BM_Recreate(benchmark::State& state) {
     std::vector<std::thread> threads;
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&, t] {
-        Camera::Held held;
+        HeldFrames::Frames held;
         for (int i = 0; i < times / kThreads; ++i) {
           const auto start = steady_clock::now();
           auto camera = std::make_unique<Camera>(mode, 4);
           if (!camera->wait_for(1)) failed = true;
           const auto came = steady_clock::now();
           if (!camera->wait_for(8)) failed = true;
-          Camera::give_up(held);
+          HeldFrames::give_up(held);
           held = camera->take_held();
           const auto stop = steady_clock::now();
           camera.reset();
@@ -385,7 +288,7 @@ void BM_Recreate(benchmark::State& state) {
           gone.add(to_ms(end - stop));
         }
         if (has_slots && t == 0) make_all_slots(domain, held);
-        Camera::give_up(held);
+        HeldFrames::give_up(held);
       });
     }
     for (std::thread& thread : threads) thread.join();
@@ -431,7 +334,7 @@ BENCHMARK(BM_Recreate)
 
 int main(int argc, char** argv) {
   using nv12slot::bench::figure;
-  nv12slot::g_device_memory_before = nv12slot::device_memory();
+  nv12slot::bench::remember_device_memory();
   gst_init(&argc, &argv);
   const std::string throughput = "BM_Throughput/16/iterations:2/real_time";
   const std::string recreate = "BM_Recreate/2/iterations:1/real_time";

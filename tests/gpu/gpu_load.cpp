@@ -2,13 +2,13 @@
 #include "gpu_load.h"
 
 #include <cstdlib>
+#include <utility>
 
 #include "cuda_context.h"
 
 namespace nv12slot::gpu {
 namespace {
 
-constexpr auto kKernel = std::chrono::milliseconds(5);
 constexpr auto kShortBlock = std::chrono::microseconds(50);
 constexpr unsigned kThreads = 256;
 constexpr unsigned kBlocksAtOnce = 8;  // of kThreads threads, on a multiprocessor of 2048
@@ -18,14 +18,20 @@ constexpr std::size_t kPictureBytes = std::size_t{kRowBytes} * kRows * 3 / 2;
 
 }  // namespace
 
-GpuLoad::GpuLoad(Device& device, Kind kind) : device_(device), kind_(kind), kernels_(device) {
+GpuLoad::GpuLoad(Device& device, Kind kind, std::chrono::milliseconds kernel)
+    : device_(device), kind_(kind), kernel_(kernel), kernels_(device) {
   for (int i = 0; i < 4; ++i) threads_.emplace_back([this] { run(); });
-  std::this_thread::sleep_for(4 * kKernel);  // until the device is busy
+  std::this_thread::sleep_for(4 * kernel_);  // until the device is busy
 }
 
 GpuLoad::~GpuLoad() {
   stopping_ = true;
   for (std::thread& thread : threads_) thread.join();
+}
+
+std::vector<std::chrono::nanoseconds> GpuLoad::take_steps() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return std::exchange(steps_, {});
 }
 
 void GpuLoad::run() {
@@ -47,10 +53,11 @@ void GpuLoad::run() {
   const Nv12Planes from = picture_at(*memory);
   const Nv12Planes to = picture_at(*memory + kPictureBytes);
   while (!stopping_) {
+    const auto start = std::chrono::steady_clock::now();
     if (kind_ == Kind::kSome) {
-      kernels_.spin(stream, 16, kThreads, kKernel);
+      kernels_.spin(stream, 16, kThreads, kernel_);
     } else {
-      const auto waves = static_cast<unsigned>(kKernel / kShortBlock);
+      const auto waves = static_cast<unsigned>(kernel_ / kShortBlock);
       kernels_.spin(stream, kernels_.multiprocessors() * kBlocksAtOnce * waves, kThreads,
                     kShortBlock);
     }
@@ -58,6 +65,9 @@ void GpuLoad::run() {
       std::abort();
     }
     if (!device_.synchronize(stream)) std::abort();
+    const auto step = std::chrono::steady_clock::now() - start;
+    const std::lock_guard<std::mutex> lock(mutex_);
+    steps_.push_back(step);
   }
   if (!device_.free(*memory, stream)) std::abort();
   const CurrentContext current(driver, static_cast<CUcontext>(device_.context()));
