@@ -41,7 +41,7 @@ void ElementDevice::set_context(GstElement* element, GstContext* context, int de
 
 bool ElementDevice::answer(GstElement* element, GstQuery* query, int device) {
   // Others' questions are no reason to open a GPU.
-  if (!is_cuda_context_query(query)) return false;
+  if (GST_QUERY_TYPE(query) != GST_QUERY_CONTEXT || !is_cuda_context_query(query)) return false;
   GstObject* const context = ensure_context(device);
   return context != nullptr && cuda_context_answer(element, query, context);
 }
