@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "nvdec.h"
+#include "parameter_sets.h"
 
 namespace nv12slot::decode {
 namespace {
@@ -190,27 +191,63 @@ Step Decoder::step_of(int result, const char* what) {
   return Step::kBadData;
 }
 
-Step Decoder::send(std::span<const std::uint8_t> data, std::int64_t number) {
+int Decoder::send_packet(std::span<const std::uint8_t> data, std::int64_t number) {
+  if (!fill(*packet_, data)) return AVERROR(ENOBUFS);
+  packet_->pts = number;
+  const int result = avcodec_send_packet(context_.get(), packet_.get());
+  av_packet_unref(packet_.get());
+  return result;
+}
+
+bool Decoder::begin(std::span<const std::uint8_t> data, bool is_key) {
+  is_ending_ = false;
+  if (!is_flushed_) return true;
+  // What refers to pictures before it cannot be right, and FFmpeg, which was not flushed, would not
+  // know. Streams without IDR pictures start at a recovery point, with a new decoder; if not even
+  // that comes, let FFmpeg make of it what it can.
+  constexpr unsigned kPatience = 300;
+  if (!is_idr(data)) {
+    if (!is_key && ++skipped_ < kPatience) return false;
+    reset();
+  }
+  is_flushed_ = false;
+  return true;
+}
+
+Step Decoder::send(std::span<const std::uint8_t> data, std::int64_t number, bool is_key) {
   if (data.empty()) {
     why_ = "an empty access unit";
     return Step::kBadData;  // to FFmpeg it would be the end
   }
-  if (!fill(*packet_, data)) {
-    why_ = fmt::format("no memory for an access unit of {} bytes", data.size());
-    return Step::kBadData;
-  }
-  packet_->pts = number;
+  if (!begin(data, is_key)) return Step::kWaiting;
   int result = 0;
-  const bool ran = run([&] { result = avcodec_send_packet(context_.get(), packet_.get()); });
-  av_packet_unref(packet_.get());
-  if (!ran) return Step::kExiting;
+  if (!run([&] { result = send_packet(data, number); })) return Step::kExiting;
   return result >= 0 ? Step::kDone : step_of(result, "decoding");
 }
 
 Step Decoder::send_end() {
+  if (keeps_open()) {
+    is_ending_ = true;
+    return Step::kDone;
+  }
   int result = 0;
   if (!run([&] { result = avcodec_send_packet(context_.get(), nullptr); })) return Step::kExiting;
   return result >= 0 ? Step::kDone : step_of(result, "draining");
+}
+
+int Decoder::receive_frame(AVFrame* frame) {
+  const int result = avcodec_receive_frame(context_.get(), frame);
+  return result == AVERROR(EAGAIN) && is_ending_ ? receive_delayed(frame) : result;
+}
+
+// One delayed picture for each end of a sequence.
+int Decoder::receive_delayed(AVFrame* frame) {
+  constexpr std::uint8_t kEndOfSequence[] = {0, 0, 1, 10};
+  context_->skip_frame = AVDISCARD_DEFAULT;  // or it would be skipped as a unit without reference
+  int result = send_packet(kEndOfSequence, AV_NOPTS_VALUE);
+  if (result >= 0) result = avcodec_receive_frame(context_.get(), frame);
+  // An error: such as a single field, whose other one never came. It is not missed.
+  return result < 0 ? AVERROR_EOF : result;
 }
 
 Step Decoder::receive(FramePtr& frame) {
@@ -220,9 +257,7 @@ Step Decoder::receive(FramePtr& frame) {
     return Step::kLost;
   }
   int result = 0;
-  if (!run([&] { result = avcodec_receive_frame(context_.get(), received.get()); })) {
-    return Step::kExiting;
-  }
+  if (!run([&] { result = receive_frame(received.get()); })) return Step::kExiting;
   if (result < 0) return step_of(result, "taking a picture");
   is_opening_ = false;
   is_warm_ = spec_.path == Path::kNvdec;
@@ -230,8 +265,26 @@ Step Decoder::receive(FramePtr& frame) {
   return Step::kFrame;
 }
 
-void Decoder::flush() {
+void Decoder::reset() {
   static_cast<void>(run([&] { avcodec_flush_buffers(context_.get()); }));
+}
+
+void Decoder::flush() {
+  if (!keeps_open()) {
+    reset();
+    return;
+  }
+  if (is_flushed_) return;
+  is_ending_ = true;
+  static_cast<void>(run([&] {
+    // Up to 16 are delayed.
+    for (int i = 0; i <= 16; ++i) {
+      const FramePtr delayed(av_frame_alloc());
+      if (delayed == nullptr || receive_frame(delayed.get()) < 0) return;
+    }
+  }));
+  is_flushed_ = true;
+  skipped_ = 0;
 }
 
 void Decoder::set_skips_unreferenced(bool skip) {

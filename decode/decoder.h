@@ -40,6 +40,7 @@ struct DecoderSpec {
 enum class Step {
   kDone,       ///< send: the data was taken
   kFrame,      ///< receive: there is a frame
+  kWaiting,    ///< send: skipped, as decoding starts with a picture that refers to no other
   kAgain,      ///< send: receive first; receive: no frame yet
   kEnd,        ///< receive: drained
   kBadData,    ///< damaged or unsupported data, which was skipped: go on with the next
@@ -69,14 +70,14 @@ class Decoder {
   [[nodiscard]] StreamHandle stream() const { return stream_; }
   [[nodiscard]] const std::shared_ptr<SurfaceBacklog>& backlog() const { return backlog_; }
 
-  /// Gives one access unit; its picture comes out with `number` as its pts. Blocks while it is
-  /// decoded. NVDEC may be opened or opened anew here.
-  [[nodiscard]] Step send(std::span<const std::uint8_t> data, std::int64_t number);
+  /// Gives one access unit; its picture comes out with `number` as its pts. `is_key`: decoding may
+  /// start with it. Blocks while it is decoded. NVDEC may be opened or opened anew here.
+  [[nodiscard]] Step send(std::span<const std::uint8_t> data, std::int64_t number, bool is_key);
   /// Says that nothing follows, so that receive() gives out what is left. flush() ends that.
   [[nodiscard]] Step send_end();
   /// The next picture in display order, in `frame`.
   [[nodiscard]] Step receive(FramePtr& frame);
-  /// Forgets everything but the open decoder.
+  /// Forgets everything but the open decoder: the next unit begins a stream.
   void flush();
 
   /// Pictures that nothing else refers to need not be decoded from now on (QoS).
@@ -93,6 +94,20 @@ class Decoder {
 
  private:
   explicit Decoder(DecoderSpec spec) : spec_(std::move(spec)) {}
+
+  /// H.264 on NVDEC: FFmpeg's own flush and drain would close the decoder, and open another at the
+  /// next picture (h264_decode_flush() forgets its format). So its delayed pictures are had by
+  /// end-of-sequence NAL units, and a flushed decoder goes on with the next IDR picture.
+  [[nodiscard]] bool keeps_open() const {
+    return spec_.path == Path::kNvdec && spec_.codec == AV_CODEC_ID_H264;
+  }
+  /// False where the unit is to be skipped.
+  [[nodiscard]] bool begin(std::span<const std::uint8_t> data, bool is_key);
+  /// FFmpeg's flush; closes a decoder that keeps_open().
+  void reset();
+  [[nodiscard]] int send_packet(std::span<const std::uint8_t> data, std::int64_t number);
+  [[nodiscard]] int receive_frame(AVFrame* frame);
+  [[nodiscard]] int receive_delayed(AVFrame* frame);
 
   Status prepare();
   Status prepare_nvdec();
@@ -113,6 +128,9 @@ class Decoder {
   std::string why_;
   unsigned times_opened_ = 0;
   bool is_opening_ = false;  // NVDEC was chosen, and no picture came yet
+  bool is_ending_ = false;   // keeps_open(): no unit since send_end()
+  bool is_flushed_ = false;  // keeps_open(): no unit since flush()
+  unsigned skipped_ = 0;     // units since then
   bool is_refused_ = false;
   bool is_warm_ = false;
   bool is_lost_ = false;

@@ -46,4 +46,14 @@ std::string parameter_sets(AVCodecID codec, std::span<const std::uint8_t> access
   return sets;
 }
 
+bool is_idr(std::span<const std::uint8_t> access_unit) {
+  std::size_t at = find_start_code(access_unit, 0);
+  while (at + 3 < access_unit.size()) {
+    const std::uint8_t header = access_unit[at + 3];
+    if (kind_of(AV_CODEC_ID_H264, header) == NalUnit::kSlice) return (header & 0x1f) == 5;
+    at = find_start_code(access_unit, at + 3);
+  }
+  return false;
+}
+
 }  // namespace nv12slot::decode

@@ -15,4 +15,8 @@ namespace nv12slot::decode {
 [[nodiscard]] std::string parameter_sets(AVCodecID codec,
                                          std::span<const std::uint8_t> access_unit);
 
+/// Whether the first slice of an H.264 access unit is one of an IDR picture, which refers to
+/// nothing before it.
+[[nodiscard]] bool is_idr(std::span<const std::uint8_t> access_unit);
+
 }  // namespace nv12slot::decode

@@ -67,7 +67,7 @@ Step StreamDecoder::open() {
   return Step::kDone;
 }
 
-Step StreamDecoder::send(std::span<const std::uint8_t> data, std::int64_t number) {
+Step StreamDecoder::send(std::span<const std::uint8_t> data, std::int64_t number, bool is_key) {
   if (decoder_ == nullptr) {
     if (const Step step = open(); step != Step::kDone) return step;
   } else if (decoder_->spec().format != format_) {
@@ -75,12 +75,12 @@ Step StreamDecoder::send(std::span<const std::uint8_t> data, std::int64_t number
     stop();
     if (const Step step = open(); step != Step::kDone) return step;
   }
-  Step step = decoder_->send(data, number);
+  Step step = decoder_->send(data, number, is_key);
   if (step == Step::kRefused && stream_.force == Path::kNone) {
     // From this unit on, which is the first one that NVDEC did not take.
     use_software(decoder_->why());
     if (step = open(); step != Step::kDone) return step;
-    step = decoder_->send(data, number);
+    step = decoder_->send(data, number, is_key);
   }
   return note(step);
 }

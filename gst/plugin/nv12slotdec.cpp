@@ -628,18 +628,24 @@ GstFlowReturn send(GstNv12SlotDec* self, const GstMapInfo& map, GstVideoCodecFra
   SlotDec& dec = *self->impl;
   const std::span<const std::uint8_t> data(map.data, map.size);
   GstFlowReturn result = GST_FLOW_OK;
-  if (GST_VIDEO_CODEC_FRAME_IS_SYNC_POINT(frame) && dec.decoder->starts_new_format(data)) {
+  const bool is_key = GST_VIDEO_CODEC_FRAME_IS_SYNC_POINT(frame);
+  if (is_key && dec.decoder->starts_new_format(data)) {
     result = drain(self);
     if (result != GST_FLOW_OK) return result;
   }
-  Step step = dec.decoder->send(data, frame->system_frame_number);
+  Step step = dec.decoder->send(data, frame->system_frame_number, is_key);
   while (step == Step::kAgain && result == GST_FLOW_OK) {
     result = receive_all(self);
-    if (result == GST_FLOW_OK) step = dec.decoder->send(data, frame->system_frame_number);
+    if (result == GST_FLOW_OK) step = dec.decoder->send(data, frame->system_frame_number, is_key);
   }
   if (result != GST_FLOW_OK) return result;
   tell_path(self);
   if (step == Step::kDone) return receive_all(self);
+  if (step == Step::kWaiting) {
+    ++dec.stats.dropped;
+    gst_video_decoder_release_frame(GST_VIDEO_DECODER(self), gst_video_codec_frame_ref(frame));
+    return GST_FLOW_OK;
+  }
   if (step == Step::kBadData || step == Step::kNoSurface) {
     result = note_bad_data(self, step);
     gst_video_decoder_request_sync_point(GST_VIDEO_DECODER(self), frame,
