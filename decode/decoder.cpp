@@ -122,8 +122,6 @@ Status Decoder::prepare_nvdec() {
   // The surface itself instead of a copy: it is copied into a slot at once, and freed after that.
   context_->hwaccel_flags |= AV_HWACCEL_FLAG_UNSAFE_OUTPUT;
 #endif
-  // What the backlog may hold.
-  context_->extra_hw_frames = 1;
   return {};
 }
 
@@ -283,8 +281,28 @@ void Decoder::flush() {
       if (delayed == nullptr || receive_frame(delayed.get()) < 0) return;
     }
   }));
+  forget_output_order();
   is_flushed_ = true;
   skipped_ = 0;
+}
+
+// FFmpeg gives nothing out that comes before the last picture in display order, which an IDR picture
+// behind the end of a sequence does not reset. An IDR slice of a type that cannot be (P) does, and
+// nothing else: it is refused. Tested against both versions: h264_decoder_goes_on_after_a_flush and
+// the published pictures, each decoded twice.
+void Decoder::forget_output_order() {
+  constexpr std::uint8_t kInvalidIdr[] = {0, 0, 1, 0x65, 0x98};
+  constexpr int kSilent = 100;
+  context_->log_level_offset += kSilent;
+  static_cast<void>(run([&] { static_cast<void>(send_packet(kInvalidIdr, AV_NOPTS_VALUE)); }));
+  context_->log_level_offset -= kSilent;
+}
+
+void Decoder::retire() {
+  flush();
+  set_skips_unreferenced(false);
+  // As when it was opened: FFmpeg learns by how many pictures output must lag behind.
+  context_->has_b_frames = 0;
 }
 
 void Decoder::set_skips_unreferenced(bool skip) {

@@ -79,6 +79,8 @@ class Decoder {
   [[nodiscard]] Step receive(FramePtr& frame);
   /// Forgets everything but the open decoder: the next unit begins a stream.
   void flush();
+  /// The same, and forgets what was learned of the stream: for another camera.
+  void retire();
 
   /// Pictures that nothing else refers to need not be decoded from now on (QoS).
   void set_skips_unreferenced(bool skip);
@@ -108,6 +110,7 @@ class Decoder {
   [[nodiscard]] int send_packet(std::span<const std::uint8_t> data, std::int64_t number);
   [[nodiscard]] int receive_frame(AVFrame* frame);
   [[nodiscard]] int receive_delayed(AVFrame* frame);
+  void forget_output_order();
 
   Status prepare();
   Status prepare_nvdec();

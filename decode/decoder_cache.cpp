@@ -219,8 +219,7 @@ void DecoderCache::park(std::unique_ptr<Decoder> decoder) {
     close(std::move(decoder));
     return;
   }
-  decoder->flush();  // surfaces that hold pictures come back
-  decoder->set_skips_unreferenced(false);
+  decoder->retire();  // surfaces that hold pictures come back
   {
     MutexLock lock(state_->mutex);
     state_->parked.push_back({std::move(decoder), state_->clock.now()});

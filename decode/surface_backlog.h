@@ -15,9 +15,10 @@ namespace nv12slot::decode {
 /// FrameReaper; any thread. Lock: a leaf, not held while the driver is called.
 class SurfaceBacklog {
  public:
-  /// Frames that wait at most. FFmpeg opens NVDEC with about five surfaces more than a stream
-  /// needs, of which one each is being decoded and being copied.
-  static constexpr std::size_t kMost = 3;
+  /// Frames that wait at most. FFmpeg opens NVDEC with five surfaces more than a stream refers to
+  /// (nvdec.c: 2 + 3), of which one each is being decoded and being copied; more of them would cost
+  /// device memory twice each, as there are as many output surfaces.
+  static constexpr std::size_t kMost = 2;
 
   explicit SurfaceBacklog(Device& device) : device_(device) {}
   /// Waits for what still reads.

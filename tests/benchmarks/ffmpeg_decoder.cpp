@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "ffmpeg_decoder.h"
+#include "machine.h"
 
 #include <cuda.h>
 #include <fmt/format.h>
@@ -84,8 +85,8 @@ std::vector<PacketPtr> make_packets(const Stream& stream) {
 
 }  // namespace
 
-FfmpegDecoder::FfmpegDecoder(const Stream& stream, Device& device)
-    : stream_(stream), device_(device), thread_([this] {
+FfmpegDecoder::FfmpegDecoder(const Stream& stream, Device& device, Samples* completion)
+    : stream_(stream), device_(device), completion_(completion), thread_([this] {
         try {
           run();
         } catch (const std::runtime_error& error) {
@@ -128,6 +129,11 @@ void FfmpegDecoder::run() {
     while (check(avcodec_receive_frame(context.get(), frame.get()), "avcodec_receive_frame") >= 0) {
       // FFmpeg goes on in software when NVDEC cannot be had.
       if (frame->format != AV_PIX_FMT_CUDA) throw std::runtime_error("not decoded on the GPU");
+      if (completion_ != nullptr) {
+        const auto received = std::chrono::steady_clock::now();
+        static_cast<void>(device_.synchronize(cuda_stream.get()));
+        completion_->add(to_ms(std::chrono::steady_clock::now() - received) * 1000);
+      }
       av_frame_unref(frame.get());
       ++frames_;
     }

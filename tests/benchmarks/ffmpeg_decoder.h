@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <thread>
 
+#include "bars.h"
 #include "nv12slot/device.h"
 #include "stream.h"
 
@@ -15,7 +16,9 @@ namespace nv12slot::bench {
 /// frame back at once. From construction to destruction; stream and device outlive it.
 class FfmpegDecoder {
  public:
-  FfmpegDecoder(const Stream& stream, Device& device);
+  /// With `completion`, each frame is waited for before it is given back, and the time that takes,
+  /// in microseconds, goes there; read it once the decoder is gone.
+  FfmpegDecoder(const Stream& stream, Device& device, Samples* completion = nullptr);
   ~FfmpegDecoder();
   FfmpegDecoder(const FfmpegDecoder&) = delete;
   FfmpegDecoder& operator=(const FfmpegDecoder&) = delete;
@@ -31,6 +34,7 @@ class FfmpegDecoder {
 
   const Stream& stream_;
   Device& device_;
+  Samples* const completion_;
   std::atomic<std::uint64_t> frames_{0};
   std::atomic<bool> failed_{false};
   std::atomic<bool> stopping_{false};
