@@ -164,6 +164,8 @@ AVPixelFormat Decoder::choose_nvdec(const AVPixelFormat* offered) {
   is_refused_ = false;
   is_opening_ = true;
   ++times_opened_;
+  // One is being decoded, one copied, and the backlog's.
+  static_cast<void>(set_surfaces(*context_, 2 + static_cast<int>(SurfaceBacklog::kMost)));
   return AV_PIX_FMT_CUDA;
 }
 
@@ -286,10 +288,10 @@ void Decoder::flush() {
   skipped_ = 0;
 }
 
-// FFmpeg gives nothing out that comes before the last picture in display order, which an IDR picture
-// behind the end of a sequence does not reset. An IDR slice of a type that cannot be (P) does, and
-// nothing else: it is refused. Tested against both versions: h264_decoder_goes_on_after_a_flush and
-// the published pictures, each decoded twice.
+// FFmpeg gives nothing out that comes before the last picture in display order, which an IDR
+// picture behind the end of a sequence does not reset. An IDR slice of a type that cannot be (P)
+// does, and nothing else: it is refused. Tested against both versions:
+// h264_decoder_goes_on_after_a_flush and the published pictures, each decoded twice.
 void Decoder::forget_output_order() {
   constexpr std::uint8_t kInvalidIdr[] = {0, 0, 1, 0x65, 0x98};
   constexpr int kSilent = 100;

@@ -2,6 +2,8 @@
 #include "nvdec.h"
 
 #include <cuda.h>
+
+#include <algorithm>
 // hwcontext_cuda.h needs the types of cuda.h.
 extern "C" {
 #include <libavutil/hwcontext.h>
@@ -41,6 +43,26 @@ Result<BufferRefPtr> make_hw_device(Device& device, StreamHandle stream) {
     return Error{Errc::kNoDevice, "FFmpeg cannot use the CUDA device: " + error_text(result)};
   }
   return reference;
+}
+
+bool set_surfaces(AVCodecContext& context, int held) {
+  AVBufferRef* made = nullptr;
+  if (avcodec_get_hw_frames_parameters(&context, context.hw_device_ctx, AV_PIX_FMT_CUDA, &made) <
+      0) {
+    return false;
+  }
+  BufferRefPtr reference(made);
+  auto& frames = *reinterpret_cast<AVHWFramesContext*>(reference->data);
+  // NVDEC's most; what FFmpeg counts are the pictures referred to, and two.
+  frames.initial_pool_size = std::min(frames.initial_pool_size - 2 + held, 32);
+  // Pictures are NVDEC's surfaces: buffers of their own would never be used (as in nvdec.c).
+  frames.pool = av_buffer_pool_init(
+      0, +[](std::size_t) { return av_buffer_create(nullptr, 0, nullptr, nullptr, 0); });
+  frames.free = [](AVHWFramesContext* freed) { av_buffer_pool_uninit(&freed->pool); };
+  if (frames.pool == nullptr || av_hwframe_ctx_init(reference.get()) < 0) return false;
+  av_buffer_unref(&context.hw_frames_ctx);
+  context.hw_frames_ctx = reference.release();
+  return true;
 }
 
 }  // namespace nv12slot::decode

@@ -27,4 +27,10 @@ struct NvdecFormat {
 /// the driver: use it within Device::run().
 [[nodiscard]] Result<BufferRefPtr> make_hw_device(Device& device, StreamHandle stream);
 
+/// For FFmpeg's get_format: opens the way for a decoder of exactly the surfaces that the stream
+/// refers to and `held` more. FFmpeg alone would take three more than that, twice, as each decoding
+/// surface has an output surface: 8 MB each for 1080p. False where FFmpeg refuses; its own way is
+/// left then.
+[[nodiscard]] bool set_surfaces(AVCodecContext& context, int held);
+
 }  // namespace nv12slot::decode

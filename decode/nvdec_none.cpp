@@ -17,4 +17,8 @@ Result<BufferRefPtr> make_hw_device(Device&, StreamHandle) {
   return Error{Errc::kNoDevice, "this build has no CUDA"};
 }
 
+bool set_surfaces(AVCodecContext&, int) {
+  return false;
+}
+
 }  // namespace nv12slot::decode

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "frame_reaper.h"
 #include "nvdec.h"
 #include "parameter_sets.h"
 
@@ -98,6 +99,11 @@ Step StreamDecoder::send_end() {
 
 Step StreamDecoder::receive(FramePtr& frame) {
   return decoder_ != nullptr ? note(decoder_->receive(frame)) : Step::kEnd;
+}
+
+void StreamDecoder::give_back(FramePtr frame) {
+  if (frame == nullptr || frame->format != AV_PIX_FMT_CUDA) return;
+  FrameReaper::of(*stream_.device).give(decoder_->backlog(), std::move(frame), {});
 }
 
 void StreamDecoder::flush() {

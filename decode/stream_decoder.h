@@ -49,6 +49,9 @@ class StreamDecoder {
   [[nodiscard]] Step send(std::span<const std::uint8_t> data, std::int64_t number, bool is_key);
   [[nodiscard]] Step send_end();
   [[nodiscard]] Step receive(FramePtr& frame);
+  /// A frame of receive()'s that nobody reads: goes to the reaper. nullptr is allowed. Before
+  /// another call that may change the decoder.
+  void give_back(FramePtr frame);
   void flush();
   void set_skips_unreferenced(bool skip);
 

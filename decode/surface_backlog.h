@@ -15,9 +15,8 @@ namespace nv12slot::decode {
 /// FrameReaper; any thread. Lock: a leaf, not held while the driver is called.
 class SurfaceBacklog {
  public:
-  /// Frames that wait at most. FFmpeg opens NVDEC with five surfaces more than a stream refers to
-  /// (nvdec.c: 2 + 3), of which one each is being decoded and being copied; more of them would cost
-  /// device memory twice each, as there are as many output surfaces.
+  /// Frames that wait at most. Each has surfaces of its own (set_surfaces()), which cost device
+  /// memory.
   static constexpr std::size_t kMost = 2;
 
   explicit SurfaceBacklog(Device& device) : device_(device) {}

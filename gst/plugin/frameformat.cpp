@@ -47,6 +47,36 @@ guint16 to_units(AVRational value, int units) {
   return static_cast<guint16>(CLAMP(av_q2d(value) * units + 0.5, 0.0, 65535.0));
 }
 
+void read_hdr(FrameFormat& format, const AVFrame& frame) {
+  if (const AVFrameSideData* data =
+          av_frame_get_side_data(&frame, AV_FRAME_DATA_MASTERING_DISPLAY_METADATA)) {
+    const auto& from = *reinterpret_cast<const AVMasteringDisplayMetadata*>(data->data);
+    if (from.has_primaries != 0 && from.has_luminance != 0) {
+      // Units of the H.265 SEI message: 0.00002, and 0.0001 cd/m2.
+      GstVideoMasteringDisplayInfo& info = format.mastering;
+      for (int i = 0; i < 3; ++i) {
+        info.display_primaries[i].x = to_units(from.display_primaries[i][0], 50000);
+        info.display_primaries[i].y = to_units(from.display_primaries[i][1], 50000);
+      }
+      info.white_point.x = to_units(from.white_point[0], 50000);
+      info.white_point.y = to_units(from.white_point[1], 50000);
+      info.max_display_mastering_luminance =
+          static_cast<guint32>(av_q2d(from.max_luminance) * 10000 + 0.5);
+      info.min_display_mastering_luminance =
+          static_cast<guint32>(av_q2d(from.min_luminance) * 10000 + 0.5);
+      format.has_mastering = true;
+    }
+  }
+  if (const AVFrameSideData* data =
+          av_frame_get_side_data(&frame, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL)) {
+    const auto& from = *reinterpret_cast<const AVContentLightMetadata*>(data->data);
+    format.light_level.max_content_light_level = static_cast<guint16>(MIN(from.MaxCLL, 65535u));
+    format.light_level.max_frame_average_light_level =
+        static_cast<guint16>(MIN(from.MaxFALL, 65535u));
+    format.has_light_level = true;
+  }
+}
+
 }  // namespace
 
 FrameFormat format_of(const AVFrame& frame) {
@@ -64,6 +94,7 @@ FrameFormat format_of(const AVFrame& frame) {
     format.par_n = aspect.num;
     format.par_d = aspect.den;
   }
+  read_hdr(format, frame);
   return format;
 }
 
@@ -89,41 +120,22 @@ void complete_info(GstVideoInfo& info, const GstVideoInfo& upstream, const Frame
   }
 }
 
-void add_hdr(GstCaps* caps, const AVFrame& frame) {
-  if (const AVFrameSideData* data =
-          av_frame_get_side_data(&frame, AV_FRAME_DATA_MASTERING_DISPLAY_METADATA)) {
-    const auto& from = *reinterpret_cast<const AVMasteringDisplayMetadata*>(data->data);
-    if (from.has_primaries != 0 && from.has_luminance != 0) {
-      // Units of the H.265 SEI message: 0.00002, and 0.0001 cd/m2.
-      GstVideoMasteringDisplayInfo info{};
-      for (int i = 0; i < 3; ++i) {
-        info.display_primaries[i].x = to_units(from.display_primaries[i][0], 50000);
-        info.display_primaries[i].y = to_units(from.display_primaries[i][1], 50000);
-      }
-      info.white_point.x = to_units(from.white_point[0], 50000);
-      info.white_point.y = to_units(from.white_point[1], 50000);
-      info.max_display_mastering_luminance =
-          static_cast<guint32>(av_q2d(from.max_luminance) * 10000 + 0.5);
-      info.min_display_mastering_luminance =
-          static_cast<guint32>(av_q2d(from.min_luminance) * 10000 + 0.5);
-      gst_video_mastering_display_info_add_to_caps(&info, caps);
-    }
+void add_hdr(GstCaps* caps, const FrameFormat& format) {
+  if (format.has_mastering) {
+    gst_video_mastering_display_info_add_to_caps(&format.mastering, caps);
   }
-  if (const AVFrameSideData* data =
-          av_frame_get_side_data(&frame, AV_FRAME_DATA_CONTENT_LIGHT_LEVEL)) {
-    const auto& from = *reinterpret_cast<const AVContentLightMetadata*>(data->data);
-    GstVideoContentLightLevel level{};
-    level.max_content_light_level = static_cast<guint16>(MIN(from.MaxCLL, 65535u));
-    level.max_frame_average_light_level = static_cast<guint16>(MIN(from.MaxFALL, 65535u));
-    gst_video_content_light_level_add_to_caps(&level, caps);
+  if (format.has_light_level) {
+    gst_video_content_light_level_add_to_caps(&format.light_level, caps);
   }
 }
 
-void set_buffer_flags(GstBuffer* buffer, const AVFrame& frame) {
-  if (is_interlaced(frame)) GST_BUFFER_FLAG_SET(buffer, GST_VIDEO_BUFFER_FLAG_INTERLACED);
-  if (is_top_field_first(frame)) GST_BUFFER_FLAG_SET(buffer, GST_VIDEO_BUFFER_FLAG_TFF);
-  if (frame.repeat_pict != 0) GST_BUFFER_FLAG_SET(buffer, GST_VIDEO_BUFFER_FLAG_RFF);
-  if (is_corrupted(frame)) GST_BUFFER_FLAG_SET(buffer, GST_BUFFER_FLAG_CORRUPTED);
+guint buffer_flags_of(const AVFrame& frame) {
+  guint flags = 0;
+  if (is_interlaced(frame)) flags |= GST_VIDEO_BUFFER_FLAG_INTERLACED;
+  if (is_top_field_first(frame)) flags |= GST_VIDEO_BUFFER_FLAG_TFF;
+  if (frame.repeat_pict != 0) flags |= GST_VIDEO_BUFFER_FLAG_RFF;
+  if (is_corrupted(frame)) flags |= GST_BUFFER_FLAG_CORRUPTED;
+  return flags;
 }
 
 bool is_corrupted(const AVFrame& frame) {

@@ -13,11 +13,17 @@ struct FrameFormat {
   bool is_interlaced = false;
   GstVideoColorimetry colorimetry{};
   gint par_n = 0, par_d = 1;  ///< pixel aspect ratio; 0: not said
+  bool has_mastering = false, has_light_level = false;
+  GstVideoMasteringDisplayInfo mastering{};
+  GstVideoContentLightLevel light_level{};
 
   friend bool operator==(const FrameFormat& a, const FrameFormat& b) {
     return a.width == b.width && a.height == b.height && a.is_interlaced == b.is_interlaced &&
            gst_video_colorimetry_is_equal(&a.colorimetry, &b.colorimetry) != FALSE &&
-           a.par_n == b.par_n && a.par_d == b.par_d;
+           a.par_n == b.par_n && a.par_d == b.par_d && a.has_mastering == b.has_mastering &&
+           gst_video_mastering_display_info_is_equal(&a.mastering, &b.mastering) != FALSE &&
+           a.has_light_level == b.has_light_level &&
+           gst_video_content_light_level_is_equal(&a.light_level, &b.light_level) != FALSE;
   }
 };
 
@@ -26,11 +32,11 @@ struct FrameFormat {
 
 /// Completes what upstream's caps left open in `info` from the stream itself.
 void complete_info(GstVideoInfo& info, const GstVideoInfo& upstream, const FrameFormat& format);
-/// Adds mastering display and content light level of the frame to `caps`, where it has them.
-void add_hdr(GstCaps* caps, const AVFrame& frame);
+/// Adds mastering display and content light level to `caps`, where the stream has them.
+void add_hdr(GstCaps* caps, const FrameFormat& format);
 
-/// Interlacing and damage, as flags of the buffer.
-void set_buffer_flags(GstBuffer* buffer, const AVFrame& frame);
+/// Interlacing and damage, as flags of a buffer.
+[[nodiscard]] guint buffer_flags_of(const AVFrame& frame);
 [[nodiscard]] bool is_corrupted(const AVFrame& frame);
 
 }  // namespace nv12slot::gst

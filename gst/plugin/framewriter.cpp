@@ -5,6 +5,7 @@ extern "C" {
 #include <libavutil/hwcontext.h>
 }
 
+#include "frame_reaper.h"
 #include "nv12slot/process.h"
 
 namespace nv12slot::gst {
@@ -38,37 +39,48 @@ Status put(Device& device, const AVFrame& surface, const Nv12Planes& to, const N
 
 }  // namespace
 
-Result<bool> FrameWriter::write(const AVFrame& frame, const decode::Decoder& decoder,
-                                const SlotHold& hold, StreamHandle stream, bool may_leave_pending) {
-  if (frame.format == AV_PIX_FMT_CUDA) {
-    return write_surface(frame, decoder.stream(), hold, stream, may_leave_pending);
-  }
+Result<bool> FrameWriter::write(decode::FramePtr& frame, const decode::Decoder& decoder,
+                                const SlotHold& hold, StreamHandle stream) {
   const Nv12Layout& layout = hold.layout();
-  const Status status = hold.device().domain() == kHostDomain
-                            ? to_nv12_.write(frame, hold.planes(), layout.width, layout.height)
-                            : upload(frame, hold, stream);
-  if (!status) return status.error();
-  return false;
-}
-
-Result<bool> FrameWriter::write_surface(const AVFrame& frame, StreamHandle decoder_stream,
-                                        const SlotHold& hold, StreamHandle stream,
-                                        bool may_leave_pending) {
-  if (hold.device().domain() == kHostDomain) {
-    const Status status = download(frame, decoder_stream, hold);
+  const bool to_host = hold.device().domain() == kHostDomain;
+  if (frame->format != AV_PIX_FMT_CUDA) {
+    const Status status = to_host
+                              ? to_nv12_.write(*frame, hold.planes(), layout.width, layout.height)
+                              : upload(*frame, hold, stream);
     if (!status) return status.error();
     return false;
   }
-  // NVDEC's post-processing writes the surface in the decoder's stream.
-  const Result<Fence> written = Fence::record(*device_, decoder_stream);
-  if (!written) return written.error();
-  Status status = written->make_wait(stream);
-  if (status) status = put(*device_, frame, hold.planes(), hold.layout(), stream);
-  if (status && may_leave_pending) return true;
-  const Status done = device_->synchronize(stream);
-  if (!status) return status.error();
-  if (!done) return done.error();
-  return false;
+  decode::FrameReaper& reaper = decode::FrameReaper::of(*device_);
+  if (to_host) {
+    const Status status = download(*frame, decoder.stream(), hold);
+    reaper.give(decoder.backlog(), std::move(frame), {});
+    if (!status) return status.error();
+    return false;
+  }
+  Result<Fence> read = copy_surface(*frame, decoder.stream(), hold, stream);
+  if (!read) {
+    // Whatever is in the stream may still read the surface; whether this fails too is no matter.
+    static_cast<void>(device_->synchronize(stream));
+    reaper.give(decoder.backlog(), std::move(frame), {});
+    return read.error();
+  }
+  reaper.give(decoder.backlog(), std::move(frame), std::move(read).value());
+  return true;
+}
+
+Result<Fence> FrameWriter::copy_surface(const AVFrame& frame, StreamHandle decoder_stream,
+                                        const SlotHold& hold, StreamHandle stream) {
+  Result<Fence> read = Error{Errc::kExiting, "exit() has begun"};
+  // In one scope of the device's, as each call would enter its context otherwise.
+  const Status ran = device_->run([&] {
+    // NVDEC's post-processing writes the surface in the decoder's stream.
+    const Result<Fence> written = Fence::record(*device_, decoder_stream);
+    Status status = written ? written->make_wait(stream) : Status(written.error());
+    if (status) status = put(*device_, frame, hold.planes(), hold.layout(), stream);
+    read = status ? Fence::record(*device_, stream) : Result<Fence>(status.error());
+  });
+  if (!ran) return ran.error();
+  return read;
 }
 
 Status FrameWriter::download(const AVFrame& frame, StreamHandle decoder_stream,

@@ -15,15 +15,14 @@ class FrameWriter {
   /// `device`: where surfaces and device slots are; nullptr: host only.
   explicit FrameWriter(Device* device) : device_(device) {}
 
-  /// As SlotFiller::Write. `frame` is of `decoder`, and at least as large as the slot's layout.
-  [[nodiscard]] Result<bool> write(const AVFrame& frame, const decode::Decoder& decoder,
-                                   const SlotHold& hold, StreamHandle stream,
-                                   bool may_leave_pending);
+  /// As SlotFiller::Write. `frame` is of `decoder`, and at least as large as the slot's layout; a
+  /// surface of NVDEC's goes to the FrameReaper, and `frame` is empty then.
+  [[nodiscard]] Result<bool> write(decode::FramePtr& frame, const decode::Decoder& decoder,
+                                   const SlotHold& hold, StreamHandle stream);
 
  private:
-  [[nodiscard]] Result<bool> write_surface(const AVFrame& frame, StreamHandle decoder_stream,
-                                           const SlotHold& hold, StreamHandle stream,
-                                           bool may_leave_pending);
+  [[nodiscard]] Result<Fence> copy_surface(const AVFrame& frame, StreamHandle decoder_stream,
+                                           const SlotHold& hold, StreamHandle stream);
   [[nodiscard]] Status download(const AVFrame& frame, StreamHandle decoder_stream,
                                 const SlotHold& hold);
   [[nodiscard]] Status upload(const AVFrame& frame, const SlotHold& hold, StreamHandle stream);

@@ -44,7 +44,6 @@
 #include "decoderstats.h"
 #include "downstream.h"
 #include "elementdevice.h"
-#include "frame_reaper.h"
 #include "frameformat.h"
 #include "framewriter.h"
 #include "nvdec.h"
@@ -270,7 +269,7 @@ bool choose_domain(GstNv12SlotDec* self, GstCaps* caps, Domain& domain) {
 }
 
 /// Tells downstream the format in the memory of `domain`, and asks what it promises for it.
-bool push_caps(GstNv12SlotDec* self, const AVFrame& frame, Domain domain) {
+bool push_caps(GstNv12SlotDec* self, Domain domain) {
   SlotDec& dec = *self->impl;
   GstVideoDecoder* const decoder = GST_VIDEO_DECODER(self);
   GstVideoInterlaceMode mode = dec.input_state->info.interlace_mode;
@@ -284,7 +283,7 @@ bool push_caps(GstNv12SlotDec* self, const AVFrame& frame, Domain domain) {
   complete_info(state->info, dec.input_state->info, dec.format);
   gst_clear_caps(&state->caps);
   state->caps = gst_video_info_to_caps(&state->info);
-  add_hdr(state->caps, frame);
+  add_hdr(state->caps, dec.format);
   if (domain != kHostDomain) {
     gst_caps_set_features_simple(state->caps, gst_caps_features_new(kCudaFeature, nullptr));
   }
@@ -330,7 +329,7 @@ GstFlowReturn negotiate(GstNv12SlotDec* self, const AVFrame& frame, const FrameF
   SlotFiller::Format of_slots = dec.filler->format();
   of_slots.domain = domain;
   dec.filler->set_format(of_slots);
-  if (push_caps(self, frame, domain)) return GST_FLOW_OK;
+  if (push_caps(self, domain)) return GST_FLOW_OK;
   return GST_PAD_IS_FLUSHING(GST_VIDEO_DECODER_SRC_PAD(self)) ? GST_FLOW_FLUSHING
                                                               : GST_FLOW_NOT_NEGOTIATED;
 }
@@ -478,7 +477,8 @@ GstFlowReturn drop_picture(GstNv12SlotDec* self, GstVideoCodecFrame* frame, cons
   return result != GST_FLOW_OK ? result : dropped;
 }
 
-GstFlowReturn output(GstNv12SlotDec* self, decode::FramePtr picture) {
+/// Gives a picture out. It is empty afterwards, unless it came into no slot.
+GstFlowReturn output(GstNv12SlotDec* self, decode::FramePtr& picture) {
   SlotDec& dec = *self->impl;
   GstVideoDecoder* const decoder = GST_VIDEO_DECODER(self);
   const TimePoint start = pool().clock().now();
@@ -490,6 +490,7 @@ GstFlowReturn output(GstNv12SlotDec* self, decode::FramePtr picture) {
     return GST_FLOW_OK;
   }
   const FrameFormat format = format_of(*picture);
+  const guint flags = buffer_flags_of(*picture);
   if (!dec.is_negotiated || !(format == dec.format) || dec.format_path != dec.decoder->path() ||
       gst_pad_check_reconfigure(GST_VIDEO_DECODER_SRC_PAD(decoder))) {
     if (const GstFlowReturn result = negotiate(self, *picture, format); result != GST_FLOW_OK) {
@@ -513,29 +514,25 @@ GstFlowReturn output(GstNv12SlotDec* self, decode::FramePtr picture) {
   if (exhaustion.policy == OnExhausted::kHost && !dec.takes_host) {
     exhaustion.policy = OnExhausted::kDrop;
   }
-  Outcome outcome = dec.filler->fill(
-      std::move(in_flight).value(), frame->pts, dec.filler->format().domain, exhaustion,
-      [&](const SlotHold& hold, StreamHandle stream, bool may_leave_pending) {
-        return dec.writer->write(*picture, *dec.decoder->decoder(), hold, stream,
-                                 may_leave_pending);
-      });
+  Outcome outcome =
+      dec.filler->fill(std::move(in_flight).value(), frame->pts, dec.filler->format().domain,
+                       exhaustion, [&](const SlotHold& hold, StreamHandle stream) {
+                         return dec.writer->write(picture, *dec.decoder->decoder(), hold, stream);
+                       });
   if (outcome.kind != Outcome::Kind::kFrame) {
+    dec.decoder->give_back(std::move(picture));  // before its decoder is given up
     return drop_picture(self, frame, outcome, settings);
   }
   if (outcome.domain != dec.filler->format().domain) ++dec.stats.host_fallbacks;
-  if (outcome.domain != dec.pushed_domain && !push_caps(self, *picture, outcome.domain)) {
+  if (outcome.domain != dec.pushed_domain && !push_caps(self, outcome.domain)) {
     gst_video_decoder_release_frame(decoder, frame);
     return GST_PAD_IS_FLUSHING(GST_VIDEO_DECODER_SRC_PAD(decoder)) ? GST_FLOW_FLUSHING
                                                                    : GST_FLOW_NOT_NEGOTIATED;
   }
-  set_buffer_flags(outcome.buffer.get(), *picture);
-  if (is_corrupted(*picture)) ++dec.stats.corrupted;
+  GST_BUFFER_FLAG_SET(outcome.buffer.get(), flags);
+  if ((flags & GST_BUFFER_FLAG_CORRUPTED) != 0) ++dec.stats.corrupted;
   if (std::exchange(dec.is_discont, false)) {
     GST_BUFFER_FLAG_SET(outcome.buffer.get(), GST_BUFFER_FLAG_DISCONT);
-  }
-  if (picture->format == AV_PIX_FMT_CUDA) {
-    decode::FrameReaper::of(*dec.device.get())
-        .give(dec.decoder->decoder()->backlog(), std::move(picture), std::move(outcome.input_read));
   }
   ++dec.stats.pushed;
   frame->output_buffer = outcome.buffer.release();
@@ -581,7 +578,8 @@ GstFlowReturn receive_all(GstNv12SlotDec* self) {
     const Step step = dec.decoder->receive(picture);
     switch (step) {
       case Step::kFrame:
-        result = output(self, std::move(picture));
+        result = output(self, picture);
+        dec.decoder->give_back(std::move(picture));
         break;
       case Step::kAgain:
       case Step::kEnd:

@@ -50,13 +50,13 @@ Outcome SlotFiller::fill(InFlight in_flight, GstClockTime pts, Domain wanted,
     hold->quarantine(error);
     return not_a_frame(Outcome::Kind::kFailed, error);
   };
-  const Result<bool> is_pending =
-      write(*hold, stream, domain != kHostDomain && readers_fence(domain));
+  const Result<bool> is_pending = write(*hold, stream);
   if (!is_pending) return fail(is_pending.error());
 
   std::unique_ptr<Fence> ready;
   std::optional<Fence> input_read;
-  if (is_pending.value()) {
+  const bool stays_pending = is_pending.value() && domain != kHostDomain && readers_fence(domain);
+  if (stays_pending) {
     Result<Fence> for_readers = Fence::record(hold->device(), stream);
     if (!for_readers) return fail(for_readers.error());
     Result<Fence> for_input = Fence::record(hold->device(), stream);
@@ -64,10 +64,8 @@ Outcome SlotFiller::fill(InFlight in_flight, GstClockTime pts, Domain wanted,
     ready = std::make_unique<Fence>(std::move(for_readers).value());
     input_read = std::move(for_input).value();
   }
-
-  FramePtr frame =
-      hold->attach(*Process::get().registry, std::move(in_flight), pts, std::move(ready));
-  if (readers_fence(domain)) frame_peek(frame.get()).set_all_readers_fence();
+  // While the device writes.
+  SlotHold& held = *hold;
   BufferPtr output(slot_buffer_new(std::move(hold), format_.info, run_.context, nullptr));
   if (output == nullptr) {
     Outcome outcome = not_a_frame(Outcome::Kind::kFailed,
@@ -75,6 +73,15 @@ Outcome SlotFiller::fill(InFlight in_flight, GstClockTime pts, Domain wanted,
     outcome.input_read = std::move(input_read);
     return outcome;
   }
+  if (is_pending.value() && !stays_pending) {
+    if (const Status done = held.device().synchronize(stream); !done) {
+      held.quarantine(done.error());
+      return not_a_frame(Outcome::Kind::kFailed, done.error());
+    }
+  }
+  FramePtr frame =
+      held.attach(*Process::get().registry, std::move(in_flight), pts, std::move(ready));
+  if (readers_fence(domain)) frame_peek(frame.get()).set_all_readers_fence();
   buffer_add_slot_meta(output.get(), std::move(frame));
   return {.buffer = std::move(output),
           .domain = domain,

@@ -76,10 +76,9 @@ class SlotFiller {
     OnExhausted policy = OnExhausted::kDrop;  ///< kHost only where downstream takes host frames
     Duration timeout{0};
   };
-  /// Writes the picture into the slot, in `stream` (the slot's; nullptr on the host). Complete when
-  /// it returns, unless `may_leave_pending` and it answers true: the rest happens in `stream`.
-  using Write = std::function<Result<bool>(const SlotHold& hold, StreamHandle stream,
-                                           bool may_leave_pending)>;
+  /// Writes the picture into the slot, in `stream` (the slot's; nullptr on the host). The answer
+  /// says whether the rest happens in `stream`; if not, it is complete.
+  using Write = std::function<Result<bool>(const SlotHold& hold, StreamHandle stream)>;
 
   explicit SlotFiller(Run run) : run_(std::move(run)) {}
 
@@ -94,8 +93,9 @@ class SlotFiller {
   }
 
   /// A buffer of one slot in `domain`, with the frame's meta and no other metadata. `in_flight` is
-  /// the source's guard. Blocks for a slot where `exhaustion` says so, and as long as `write` does.
-  /// After a failed write the slot is quarantined.
+  /// the source's guard. Blocks for a slot where `exhaustion` says so, as long as `write` does, and
+  /// for the slot's stream unless readers wait by themselves. After a failed write the slot is
+  /// quarantined.
   [[nodiscard]] Outcome fill(InFlight in_flight, GstClockTime pts, Domain domain,
                              const Exhaustion& exhaustion, const Write& write);
 

@@ -135,23 +135,19 @@ Slotted Slotter::take_over(BufferPtr input, SlotHold& hold, InFlight in_flight) 
           .path = path};
 }
 
-Result<bool> Slotter::write(const SlotHold& hold, StreamHandle slot_stream, bool may_leave_pending,
-                            GstBuffer* input, const InputView& view) {
+Result<bool> Slotter::write(const SlotHold& hold, StreamHandle slot_stream, GstBuffer* input,
+                            const InputView& view) {
   const auto width = hold.layout().width;
   const auto height = hold.layout().height;
   const Domain to = hold.device().domain();
-  const auto wait_and_tell = [](Status status, Device& device,
-                                StreamHandle stream) -> Result<bool> {
+  if (!view.is_on_device()) {
+    const Status status = hold.device().copy(hold.planes(), to, view.planes(), kHostDomain, width,
+                                             height, slot_stream);
     // The input may be unmapped and written again as soon as this returns.
-    const Status done = device.synchronize(stream);
+    const Status done = hold.device().synchronize(slot_stream);
     if (!status) return status.error();
     if (!done) return done.error();
     return false;
-  };
-  if (!view.is_on_device()) {
-    return wait_and_tell(hold.device().copy(hold.planes(), to, view.planes(), kHostDomain, width,
-                                            height, slot_stream),
-                         hold.device(), slot_stream);
   }
 
   // From the device to either domain; the stream of a host slot can do no copy.
@@ -171,10 +167,13 @@ Result<bool> Slotter::write(const SlotHold& hold, StreamHandle slot_stream, bool
     const Status ordered = written->make_wait(stream);
     if (!ordered) return ordered.error();
   }
-  Status status =
+  const Status status =
       device.copy(hold.planes(), to, view.planes(), device.domain(), width, height, stream);
-  if (status && may_leave_pending) return true;  // readers wait, not we
-  return wait_and_tell(std::move(status), device, stream);
+  if (status && to != kHostDomain) return true;
+  const Status done = device.synchronize(stream);
+  if (!status) return status.error();
+  if (!done) return done.error();
+  return false;
 }
 
 Outcome Slotter::copy(BufferPtr input, InFlight in_flight,
@@ -189,12 +188,11 @@ Outcome Slotter::copy(BufferPtr input, InFlight in_flight,
   const bool is_spilled = spilled != nullptr && spilled->is_spilled();
   SlotFiller::Exhaustion at_most = exhaustion;
   if (is_spilled) at_most.policy = OnExhausted::kDrop;
-  Outcome outcome =
-      filler_.fill(std::move(in_flight), GST_BUFFER_PTS(input.get()),
-                   is_spilled ? kHostDomain : filler_.format().domain, at_most,
-                   [&](const SlotHold& hold, StreamHandle stream, bool may_leave_pending) {
-                     return write(hold, stream, may_leave_pending, input.get(), *view);
-                   });
+  Outcome outcome = filler_.fill(std::move(in_flight), GST_BUFFER_PTS(input.get()),
+                                 is_spilled ? kHostDomain : filler_.format().domain, at_most,
+                                 [&](const SlotHold& hold, StreamHandle stream) {
+                                   return write(hold, stream, input.get(), *view);
+                                 });
   if (outcome.input_read) {
     pending_.push_back({std::move(*outcome.input_read), BufferPtr(gst_buffer_ref(input.get()))});
     outcome.input_read.reset();

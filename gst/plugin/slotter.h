@@ -56,8 +56,8 @@ class Slotter {
   [[nodiscard]] Slotted take_over(BufferPtr input, SlotHold& hold, InFlight in_flight);
   [[nodiscard]] Outcome copy(BufferPtr input, InFlight in_flight,
                              const SlotFiller::Exhaustion& exhaustion);
-  [[nodiscard]] Result<bool> write(const SlotHold& hold, StreamHandle slot_stream,
-                                   bool may_leave_pending, GstBuffer* input, const InputView& view);
+  [[nodiscard]] Result<bool> write(const SlotHold& hold, StreamHandle slot_stream, GstBuffer* input,
+                                   const InputView& view);
   [[nodiscard]] Result<std::unique_ptr<Fence>> finish_direct(GstMemory* memory,
                                                              const SlotHold& hold);
 

@@ -7,7 +7,9 @@
 
 namespace nv12slot {
 
-/// Makes a context current for a scope, whatever was current before; one thread.
+/// Makes a context current for a scope, whatever was current before; one thread. Within another
+/// such scope of the same context it does nothing: several calls in a row share one (Device::run),
+/// whose work must leave the context as it is.
 ///
 /// The thread's stream capture mode is relaxed meanwhile: while any thread captures a CUDA graph in
 /// the default (global) mode, as PyTorch does, the driver fails other threads' queries, allocations
@@ -16,11 +18,17 @@ namespace nv12slot {
 class CurrentContext {
  public:
   CurrentContext(const CudaDriver& driver, CUcontext context)
-      : driver_(driver), status_(NV12SLOT_CUDA(driver, cuCtxPushCurrent, context)) {
-    if (status_) note(exchange_capture_mode());
+      : driver_(driver),
+        outer_(entered()),
+        is_nested_(outer_ == context),
+        status_(is_nested_ ? Status() : NV12SLOT_CUDA(driver, cuCtxPushCurrent, context)) {
+    if (is_nested_ || !status_) return;
+    entered() = context;
+    note(exchange_capture_mode());
   }
   ~CurrentContext() {
-    if (!status_) return;
+    if (is_nested_ || !status_) return;
+    entered() = outer_;
     note(exchange_capture_mode());
     CUcontext popped = nullptr;
     note(NV12SLOT_CUDA(driver_, cuCtxPopCurrent, &popped));
@@ -41,7 +49,15 @@ class CurrentContext {
     }
   }
 
+  /// What this thread's innermost scope made current; nullptr outside of any.
+  static CUcontext& entered() {
+    thread_local CUcontext context = nullptr;
+    return context;
+  }
+
   const CudaDriver& driver_;
+  const CUcontext outer_;
+  const bool is_nested_;
   const Status status_;
   CUstreamCaptureMode capture_mode_ = CU_STREAM_CAPTURE_MODE_RELAXED;  // the thread's, in between
 };
