@@ -15,6 +15,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "demo_camera.h"
@@ -40,6 +41,7 @@ struct Options {
   unsigned hold_ms = 400;
   double recreate_every = 1;
   std::optional<int> device;
+  std::string decoder;  // empty: nv12slotdec, or what there is
   bool fast = false;
   unsigned seed = 1;
   std::string json;
@@ -74,6 +76,20 @@ struct Slot {
   unsigned recreated = 0;
 };
 
+/// Which decoder plays `file`: the one that was asked for, else nv12slotdec, else GStreamer's.
+std::string choose_decoder(const Options& options, const std::string& file, int device) {
+  if (!options.decoder.empty()) {
+    if (is_installed(options.decoder)) return options.decoder;
+    throw std::runtime_error("no element " + options.decoder + " here");
+  }
+  if (is_installed(kSlotDecoder)) return kSlotDecoder;
+  std::string found = find_decoder(file, device);
+  if (found.empty()) {
+    throw std::runtime_error("no decoder for " + file + "; install gstreamer1.0-libav");
+  }
+  return found;
+}
+
 class Demo {
  public:
   Demo(const Options& options, const std::vector<std::string>& files, int device)
@@ -83,16 +99,17 @@ class Demo {
     for (unsigned i = 0; i < options.cameras; ++i) {
       Slot slot;
       const std::string& file = files.at(i % files.size());
-      slot.setup = {fmt::format("cam{}", i), file, find_decoder(file, device), device,
+      slot.setup = {fmt::format("cam{}", i), file, choose_decoder(options, file, device), device,
                     !options.fast};
-      if (slot.setup.decoder.empty()) {
-        throw std::runtime_error("no decoder for " + file + "; install gstreamer1.0-libav");
-      }
       cameras_.push_back(std::move(slot));
     }
   }
 
   void run() {
+    if (options_.decoder.empty() && !decodes_into_slots()) {
+      fmt::print("demo: {} was not built, for want of FFmpeg's libraries: decoding with {}\n",
+                 kSlotDecoder, cameras_.front().setup.decoder);
+    }
     fmt::print("demo: {}\n", cameras_.front().setup.launch());
     for (unsigned i = 0; i < cameras_.size(); ++i) start(i);
     const auto begin = steady_clock::now();
@@ -117,6 +134,7 @@ class Demo {
         if (const std::string text = slot.camera->poll(); !text.empty()) {
           throw std::runtime_error(slot.setup.name + ": " + text);
         }
+        note_decoding(slot);
       }
       display_.update(lines());
       std::this_thread::sleep_for(milliseconds(20));
@@ -165,6 +183,10 @@ class Demo {
     row("  frames held at that moment", std::to_string(held_across_));
     row("slots allocated", std::to_string(allocated_in_all));
     row("  after warming up", std::to_string(allocated_in_all - allocated_warm_));
+    if (decodes_into_slots()) {
+      row("decoders opened", std::to_string(decoders_opened_));
+      row("  found open, left by an earlier camera", std::to_string(decoders_reused_));
+    }
     row("taking a camera down, median", fmt::format("{:.1f} ms", p50));
     row("taking a camera down, slowest", fmt::format("{:.1f} ms", slowest));
     fmt::print("{}\n", problem.empty() ? "demo: all is well" : "demo: WRONG: " + problem);
@@ -175,6 +197,10 @@ class Demo {
                             {"problem", problem},
                             {"cameras", options_.cameras},
                             {"device", device_},
+                            {"decoder", cameras_.front().setup.decoder},
+                            {"paths", paths_},
+                            {"decoders_opened", decoders_opened_},
+                            {"decoders_reused", decoders_reused_},
                             {"frames", frames},
                             {"drops", drops},
                             {"checked", counts.checked},
@@ -209,9 +235,21 @@ class Demo {
   void stop(unsigned i) {
     Slot& slot = cameras_[i];
     stop_ms_.push_back(duration<double, std::milli>(slot.camera->stop()).count());
+    const CameraStats stats = slot.camera->stats();
     slot.frames_before += slot.camera->frames();
-    slot.drops_before += slot.camera->dropped();
+    slot.drops_before += stats.drops;
+    decoders_opened_ += stats.opened;
+    decoders_reused_ += stats.reused;
     slot.camera.reset();
+  }
+
+  bool decodes_into_slots() const { return cameras_.front().setup.decoder == kSlotDecoder; }
+
+  /// Says what decodes and why, once for all cameras of which the same is true.
+  void note_decoding(const Slot& slot) {
+    const std::string& text = slot.camera->decoding();
+    if (text.empty() || !decodings_.insert(text).second) return;
+    display_.note(fmt::format("demo: {}: {}, {}", slot.setup.name, slot.setup.decoder, text));
   }
 
   void recreate(unsigned i) {
@@ -221,13 +259,15 @@ class Demo {
     ++cameras_[i].recreated;
   }
 
-  std::vector<CameraLine> lines() const {
+  std::vector<CameraLine> lines() {
     std::vector<CameraLine> lines;
     for (unsigned i = 0; i < cameras_.size(); ++i) {
       const Slot& slot = cameras_[i];
-      lines.push_back(
-          {slot.setup.name, slot.camera->state(), slot.frames_before + slot.camera->frames(),
-           slot.drops_before + slot.camera->dropped(), engine_.held(i), slot.recreated});
+      const CameraStats stats = slot.camera->stats();
+      if (stats.path != "none") paths_.insert(stats.path);
+      lines.push_back({slot.setup.name, slot.camera->state(), stats.path,
+                       slot.frames_before + slot.camera->frames(), slot.drops_before + stats.drops,
+                       engine_.held(i), slot.recreated});
     }
     return lines;
   }
@@ -237,6 +277,8 @@ class Demo {
   Display display_;
   std::vector<double> stop_ms_;
   std::uint64_t held_across_ = 0, allocated_warm_ = 0;
+  std::uint64_t decoders_opened_ = 0, decoders_reused_ = 0;
+  std::set<std::string> decodings_, paths_;  // that were seen
   Engine engine_;
   std::vector<Slot> cameras_;  // after the engine: their callbacks use it
 };
@@ -288,6 +330,10 @@ int main(int argc, char** argv) {
   app.add_option("--device", options.device, "CUDA device of the slots; -1: host memory")
       ->check(CLI::Range(-1, 31))
       ->default_str("0 where there is one, else -1");
+  app.add_option("--decoder", options.decoder,
+                 "the element that decodes, such as nvh264dec or avdec_h264, followed by "
+                 "nv12slotcopy unless it is nv12slotdec")
+      ->default_str("nv12slotdec where it was built");
   app.add_flag("--fast", options.fast, "play as fast as slots come free, not at the files' speed");
   app.add_option("--seed", options.seed, "of the hold times")->capture_default_str();
   app.add_option("--json", options.json, "write the summary to this file");

@@ -38,6 +38,11 @@ std::string error_text(GstMessage* message) {
   return text;
 }
 
+bool is_installed(const std::string& factory) {
+  return std::unique_ptr<GstElementFactory, GstUnref>{gst_element_factory_find(factory.c_str())} !=
+         nullptr;
+}
+
 std::string find_decoder(const std::string& file, int device) {
   const std::string codec = is_h265(file) ? "h265" : "h264";
   std::vector<std::string> factories;
@@ -46,10 +51,7 @@ std::string find_decoder(const std::string& file, int device) {
   factories.push_back("avdec_" + codec);
   factories.push_back("openh264dec");
   for (const std::string& name : factories) {
-    if (std::unique_ptr<GstElementFactory, GstUnref> factory{
-            gst_element_factory_find(name.c_str())}) {
-      return name;
-    }
+    if (is_installed(name)) return name;
   }
   return {};
 }
@@ -65,13 +67,18 @@ std::string CameraSetup::launch() const {
         fmt::format("video/x-{},stream-format=byte-stream,framerate=30/1 ! {} ! identity sync=true",
                     codec, parse);
   }
-  const bool nvdec = decoder.starts_with("nv");
+  std::string decode = decoder;
+  if (decoder != kSlotDecoder) {
+    if (!decoder.starts_with("nv")) {
+      decode += " ! videoconvert chroma-resampler=nearest ! video/x-raw,format=NV12";
+    }
+    decode += " ! nv12slotcopy";
+  }
   return fmt::format(
-      "filesrc location=\"{}\" ! {} ! {} ! {}nv12slotcopy name=copy device={} source-name={} "
-      "on-exhausted={} ! appsink name=out emit-signals=true sync={} max-buffers=4",
-      file, parse, decoder,
-      nvdec ? "" : "videoconvert chroma-resampler=nearest ! video/x-raw,format=NV12 ! ", device,
-      name, paced ? "drop" : "block timeout=1000000000", paced ? "true" : "false");
+      "filesrc location=\"{}\" ! {} ! {} name=slots device={} source-name={} on-exhausted={} ! "
+      "appsink name=out emit-signals=true sync={} max-buffers=4",
+      file, parse, decode, device, name, paced ? "drop" : "block timeout=1000000000",
+      paced ? "true" : "false");
 }
 
 Camera::Camera(const CameraSetup& setup, OnFrame on_frame) : on_frame_(std::move(on_frame)) {
@@ -83,7 +90,7 @@ Camera::Camera(const CameraSetup& setup, OnFrame on_frame) : on_frame_(std::move
     g_clear_error(&error);
     throw std::runtime_error(setup.name + ": " + text);
   }
-  copy_.reset(gst_bin_get_by_name(GST_BIN(pipeline), "copy"));
+  slots_.reset(gst_bin_get_by_name(GST_BIN(pipeline), "slots"));
   bus_.reset(gst_element_get_bus(pipeline));
   const std::unique_ptr<GstElement, GstUnref> out{gst_bin_get_by_name(GST_BIN(pipeline), "out")};
   g_signal_connect(out.get(), "new-sample", G_CALLBACK(on_new_sample), this);
@@ -108,13 +115,23 @@ std::chrono::nanoseconds Camera::stop() {
   return std::chrono::steady_clock::now() - begin;
 }
 
+void Camera::note_path(const GstStructure* message) {
+  if (message == nullptr || !gst_structure_has_name(message, "nv12slotdec-path")) return;
+  const char* path = gst_structure_get_string(message, "path");
+  const char* why = gst_structure_get_string(message, "why");
+  if (path != nullptr && why != nullptr) decoding_ = fmt::format("path {}: {}", path, why);
+}
+
 std::string Camera::poll() {
+  constexpr auto kWanted =
+      static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_ELEMENT);
   std::string text;
-  while (GstMessage* message = gst_bus_pop_filtered(
-             bus_.get(), static_cast<GstMessageType>(GST_MESSAGE_EOS | GST_MESSAGE_ERROR))) {
+  while (GstMessage* message = gst_bus_pop_filtered(bus_.get(), kWanted)) {
     if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS) {
       gst_element_seek_simple(pipeline_.get(), GST_FORMAT_TIME,
                               static_cast<GstSeekFlags>(GST_SEEK_FLAG_FLUSH), 0);
+    } else if (GST_MESSAGE_TYPE(message) == GST_MESSAGE_ELEMENT) {
+      note_path(gst_message_get_structure(message));
     } else if (text.empty()) {  // the first error is the cause of the others
       text = error_text(message);
     }
@@ -123,14 +140,22 @@ std::string Camera::poll() {
   return text;
 }
 
-std::uint64_t Camera::dropped() const {
-  GstStructure* stats = nullptr;
-  g_object_get(copy_.get(), "stats", &stats, nullptr);
-  if (stats == nullptr) return 0;
-  guint64 dropped = 0;
-  gst_structure_get_uint64(stats, "dropped", &dropped);
-  gst_structure_free(stats);
-  return dropped;
+CameraStats Camera::stats() const {
+  CameraStats stats;
+  GstStructure* structure = nullptr;
+  g_object_get(slots_.get(), "stats", &structure, nullptr);
+  if (structure == nullptr) return stats;
+  const auto number = [&](const char* field) {
+    guint64 value = 0;
+    gst_structure_get_uint64(structure, field, &value);
+    return std::uint64_t{value};
+  };
+  stats.drops = number("exhausted");
+  stats.opened = number("decoders-opened");
+  stats.reused = number("decoders-reused");
+  if (const char* path = gst_structure_get_string(structure, "path")) stats.path = path;
+  gst_structure_free(structure);
+  return stats;
 }
 
 std::string Camera::state() const {

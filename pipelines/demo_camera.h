@@ -20,11 +20,14 @@ struct BufferUnref {
 };
 using BufferPtr = std::unique_ptr<GstBuffer, BufferUnref>;
 
+/// The decoder that puts its pictures into slots by itself; the others need nv12slotcopy for that.
+inline constexpr const char* kSlotDecoder = "nv12slotdec";
+
 /// What a camera plays, and how.
 struct CameraSetup {
-  std::string name;            ///< source-name of its nv12slotcopy
+  std::string name;            ///< source-name of its slot frames
   std::string file;            ///< .mp4 or .mov with H.264, or a raw H.264 or H.265 stream
-  std::string decoder;         ///< a factory's name, e.g. avdec_h264
+  std::string decoder;         ///< a factory's name, e.g. nv12slotdec or avdec_h264
   int device = -1;             ///< CUDA device of its slots; -1: the host
   bool paced = true;           ///< at the file's own speed, else as fast as it goes
   std::string launch() const;  ///< for gst_parse_launch; ends in an appsink named "out"
@@ -33,8 +36,19 @@ struct CameraSetup {
 /// What an ERROR message says, with the element that says it.
 std::string error_text(GstMessage* message);
 
-/// The decoder for `file` on `device`: NVDEC's where there is one. Empty when none is installed.
+bool is_installed(const std::string& factory);
+
+/// GStreamer's decoder for `file` on `device`: NVDEC's where there is one. Empty when none is
+/// installed.
 std::string find_decoder(const std::string& file, int device);
+
+/// What the element that fills the slots counts, of this life of the camera.
+struct CameraStats {
+  std::uint64_t drops = 0;  ///< frames that found no slot
+  /// Of nv12slotdec: decoders it opened, and took open from a camera that had gone.
+  std::uint64_t opened = 0, reused = 0;
+  std::string path = "none";  ///< what runs now; the words are the element's
+};
 
 /// One camera: a pipeline of its own that plays a file over and over. Made playing; the destructor
 /// takes it down, whatever its frames are used for elsewhere. One thread; `on_frame` is called on
@@ -56,18 +70,21 @@ class Camera {
   std::string poll();
 
   std::uint64_t frames() const { return frames_.load(); }
-  /// Frames that found no slot, as nv12slotcopy counts them.
-  std::uint64_t dropped() const;
+  CameraStats stats() const;
+  /// What nv12slotdec decodes with and why, as it said itself; empty: nothing yet.
+  const std::string& decoding() const { return decoding_; }
   std::string state() const;
 
  private:
   static GstFlowReturn on_new_sample(GstElement* sink, gpointer self);
+  void note_path(const GstStructure* message);
 
   OnFrame on_frame_;
   std::atomic<std::uint64_t> frames_{0};
   std::unique_ptr<GstElement, GstUnref> pipeline_;
-  std::unique_ptr<GstElement, GstUnref> copy_;
+  std::unique_ptr<GstElement, GstUnref> slots_;  // the element that fills them
   std::unique_ptr<GstBus, GstUnref> bus_;
+  std::string decoding_;
 };
 
 }  // namespace demo

@@ -57,18 +57,26 @@ void Display::update(const std::vector<CameraLine>& cameras) {
   }
 
   std::vector<std::string> lines;
-  lines.push_back(fmt::format("{:<8} {:<10} {:>6} {:>8} {:>6} {:>11} {:>7}", "camera", "state",
-                              "fps", "frames", "held", "re-created", "drops"));
+  lines.push_back(fmt::format("{:<8} {:<10} {:<9} {:>6} {:>8} {:>6} {:>11} {:>7}", "camera",
+                              "state", "path", "fps", "frames", "held", "re-created", "drops"));
   for (std::size_t i = 0; i < cameras.size(); ++i) {
     const CameraLine& camera = cameras[i];
-    lines.push_back(fmt::format("{:<8} {:<10} {:>6.1f} {:>8} {:>6} {:>11} {:>7}", camera.name,
-                                camera.state, rates_[i], camera.frames, camera.held,
+    lines.push_back(fmt::format("{:<8} {:<10} {:<9} {:>6.1f} {:>8} {:>6} {:>11} {:>7}", camera.name,
+                                camera.state, camera.path, rates_[i], camera.frames, camera.held,
                                 camera.recreated, camera.drops));
   }
   for (std::string& line : pool_lines()) lines.push_back(std::move(line));
   if (lines_ > 0) fmt::print("\033[{}A", lines_);
   for (const std::string& line : lines) fmt::print("{}\033[K\n", line);
   lines_ = lines.size();
+  std::fflush(stdout);
+}
+
+void Display::note(const std::string& text) {
+  // The cursor is below the picture, which is drawn anew below the note.
+  if (lines_ > 0) fmt::print("\033[{}A\033[J", lines_);
+  lines_ = 0;
+  fmt::print("{}\n", text);
   std::fflush(stdout);
 }
 

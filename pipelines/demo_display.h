@@ -10,7 +10,7 @@ namespace demo {
 
 /// What one camera's line says.
 struct CameraLine {
-  std::string name, state;
+  std::string name, state, path;
   std::uint64_t frames = 0, drops = 0;
   unsigned held = 0, recreated = 0;
 };
@@ -23,6 +23,8 @@ class Display {
 
   /// Draws if it is time to.
   void update(const std::vector<CameraLine>& cameras);
+  /// A line of text that stays, above the picture.
+  void note(const std::string& text);
   /// Leaves what is on the screen and goes on below it.
   void end();
 

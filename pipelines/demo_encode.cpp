@@ -13,10 +13,6 @@
 namespace demo {
 namespace {
 
-bool is_installed(const char* factory) {
-  return std::unique_ptr<GstElementFactory, GstUnref>{gst_element_factory_find(factory)} != nullptr;
-}
-
 void run_to_end(const std::string& launch) {
   GError* error = nullptr;
   std::unique_ptr<GstElement, GstUnref> pipeline{gst_parse_launch(launch.c_str(), &error)};

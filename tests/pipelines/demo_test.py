@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""demo_test.py PROGRAM: runs the demo for a few seconds and reads its summary."""
+"""demo_test.py PROGRAM [nv12slotdec [device]]: runs the demo for a few seconds and reads its summary.
+The second argument says that nv12slotdec was built, the third that there is a CUDA device to decode on."""
 import json
 import pathlib
 import signal
@@ -10,6 +11,7 @@ import tempfile
 import time
 
 demo = sys.argv[1]
+has_slot_decoder = "nv12slotdec" in sys.argv[2:]
 number = 0
 
 
@@ -30,6 +32,15 @@ def run(*arguments):
         return process.returncode, found, process.stdout
 
 
+if "device" in sys.argv[3:]:
+    status, seen, output = run("--device", "0", "--cameras", "2", "--seconds", "5", "--recreate-every", "0.5")
+    report(status == 0 and seen["ok"] and seen["paths"] == ["nvdec"]
+           and "nv12slotdec, path nvdec: NVDEC decodes it" in output, "NVDEC decodes where it can", output)
+    report(0 < seen.get("recreated", 0) == seen.get("decoders_reused") and seen["decoders_opened"] == 2,
+           "a camera that comes back finds its decoder open", output)
+    print(f"1..{number}")
+    sys.exit()
+
 common = ["--device", "-1", "--cameras", "2"]
 status, seen, output = run(*common, "--seconds", "5", "--recreate-every", "0.4")
 report(status == 0 and seen["ok"], "cameras come and go and all is well", output)
@@ -38,6 +49,20 @@ report(0 < seen.get("checked", 0) == seen.get("frames") and seen.get("changed") 
        "held frames stay as they are", output)
 report(seen.get("recreated", 0) > 0 and seen.get("outlived", 0) > 0,
        "frames outlive their cameras", output)
+if has_slot_decoder:
+    report(seen.get("decoder") == "nv12slotdec" and seen.get("paths") == ["software"]
+           and "nv12slotdec, path software: there is no CUDA device" in output,
+           "nv12slotdec decodes by default, and says with what and why", output)
+else:
+    report(seen.get("decoder") not in (None, "nv12slotdec") and "nv12slotdec was not built" in output,
+           "without nv12slotdec another decoder does, and the demo says so", output)
+
+status, seen, output = run(*common, "--seconds", "2", "--decoder", "avdec_h264")
+report((status == 0 and seen["ok"] and seen["decoder"] == "avdec_h264" and seen["paths"] == ["copy"])
+       or "no element avdec_h264" in output, "--decoder chooses another one", output)
+
+status, seen, output = run(*common, "--decoder", "nosuchdec")
+report(status == 1 and "no element nosuchdec" in output, "a missing decoder is named", output)
 
 status, seen, output = run(*common, "--seconds", "3", "--fast", "--hold", "20")
 report(status == 0 and 0 < seen["checked"] == seen["frames"], "unpaced, cameras wait for slots", output)

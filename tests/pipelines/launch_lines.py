@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""launch_lines.py GST_LAUNCH DOCUMENT...: runs every gst-launch-1.0 line of the documents.
+"""launch_lines.py GST_LAUNCH [--without ELEMENT] DOCUMENT...: runs every gst-launch-1.0 line of the documents.
 
 Lines run in order in one empty folder, so that the first can make the file that the others read. A
-line whose elements or device are not on this machine is skipped, visibly.
+line whose elements or device are not on this machine is skipped, visibly. Elements of ours must be there,
+but for ELEMENT, which is not in this build.
 """
 import pathlib
 import re
@@ -13,6 +14,8 @@ import sys
 import tempfile
 
 launch, *documents = sys.argv[1:]
+not_built = documents[1] if documents[0] == "--without" else None
+documents = documents[2:] if not_built else documents
 inspect = shutil.which("gst-inspect-1.0")
 
 lines = []
@@ -37,7 +40,8 @@ def reason_to_skip(line):
     for part in line.split("!"):
         words = [word for word in part.split() if not word.startswith("-")]
         element = next((word for word in words if re.fullmatch(r"[a-z][a-z0-9_]*", word)), None)
-        # Ours must be there.
+        if element and element == not_built:
+            return f"{element} is not in this build"
         if element and not element.startswith("nv12slot") and not is_installed(element):
             return f"no element {element} here"
     if "device=0" in line and not has_gpu():
