@@ -82,6 +82,10 @@ Status Decoder::prepare() {
                               ? FF_THREAD_FRAME | FF_THREAD_SLICE
                               : FF_THREAD_SLICE;
   if (spec_.low_latency) context_->flags |= AV_CODEC_FLAG_LOW_DELAY;
+  // Crop exactly, as on NVDEC, whatever that does to the alignment of rows.
+  context_->flags |= AV_CODEC_FLAG_UNALIGNED;
+  // What it says of damage is the element's to tell; av_log_set_level(AV_LOG_DEBUG) shows it all.
+  context_->log_level_offset = AV_LOG_DEBUG - AV_LOG_WARNING;
   if (!spec_.extradata.empty()) {
     const std::size_t size = spec_.extradata.size();
     context_->extradata =
@@ -294,10 +298,7 @@ void Decoder::flush() {
 // h264_decoder_goes_on_after_a_flush and the published pictures, each decoded twice.
 void Decoder::forget_output_order() {
   constexpr std::uint8_t kInvalidIdr[] = {0, 0, 1, 0x65, 0x98};
-  constexpr int kSilent = 100;
-  context_->log_level_offset += kSilent;
   static_cast<void>(run([&] { static_cast<void>(send_packet(kInvalidIdr, AV_NOPTS_VALUE)); }));
-  context_->log_level_offset -= kSilent;
 }
 
 void Decoder::retire() {

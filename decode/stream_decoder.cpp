@@ -45,6 +45,7 @@ Step StreamDecoder::open() {
     if (taken) {
       decoder_ = std::move(taken).value();
       was_warm_ = decoder_->is_warm();
+      ++decoders_taken_;
       why_ = "NVDEC decodes it";
       return Step::kDone;
     }
@@ -52,6 +53,7 @@ Step StreamDecoder::open() {
     because = taken.error().message;
   }
   why_ = because;
+  error_ = because;
   if (stream_.force == Path::kNvdec) return Step::kRefused;
   spec.path = Path::kSoftware;
   spec.device = nullptr;
@@ -59,12 +61,13 @@ Step StreamDecoder::open() {
   spec.frame_threads = stream_.frame_threads;
   Result<std::unique_ptr<Decoder>> opened = cache_.take(spec);
   if (!opened) {
-    why_ = opened.error().message + "; " + because;
+    error_ = opened.error().message + "; " + because;
     return Step::kRefused;
   }
   software_because_ = because;
   decoder_ = std::move(opened).value();
   was_warm_ = false;
+  ++decoders_taken_;
   return Step::kDone;
 }
 
@@ -89,7 +92,7 @@ Step StreamDecoder::send(std::span<const std::uint8_t> data, std::int64_t number
 Step StreamDecoder::note(Step step) {
   const bool is_failure = step == Step::kBadData || step == Step::kNoSurface ||
                           step == Step::kRefused || step == Step::kLost;
-  if (is_failure && decoder_ != nullptr) why_ = decoder_->why();
+  if (is_failure && decoder_ != nullptr) error_ = decoder_->why();
   return step;
 }
 

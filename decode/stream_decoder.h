@@ -44,7 +44,7 @@ class StreamDecoder {
   [[nodiscard]] bool starts_new_format(std::span<const std::uint8_t> data);
 
   /// As Decoder's, but never kRefused unless the path is forced: software takes over. kRefused or
-  /// kLost: why() says what is missing, and nothing can be sent until set_stream() or
+  /// kLost: error() says what is missing, and nothing can be sent until set_stream() or
   /// use_software().
   [[nodiscard]] Step send(std::span<const std::uint8_t> data, std::int64_t number, bool is_key);
   [[nodiscard]] Step send_end();
@@ -63,8 +63,12 @@ class StreamDecoder {
   /// The decoder that runs; nullptr before the first send(), and after stop().
   [[nodiscard]] const Decoder* decoder() const { return decoder_.get(); }
   [[nodiscard]] Path path() const { return decoder_ ? decoder_->spec().path : Path::kNone; }
-  /// Why that path, or why the last call failed; for a person.
+  /// Why that path; for a person.
   [[nodiscard]] const std::string& why() const { return why_; }
+  /// Why the last call failed; for a person.
+  [[nodiscard]] const std::string& error() const { return error_; }
+  /// How many decoders the streams had so far, warm ones included.
+  [[nodiscard]] unsigned decoders_taken() const { return decoders_taken_; }
   /// Whether the decoder that runs had been open before.
   [[nodiscard]] bool was_warm() const { return was_warm_; }
 
@@ -77,7 +81,8 @@ class StreamDecoder {
   std::string format_;            // of the stream now
   std::string software_because_;  // not empty: NVDEC was tried or is out of question
   std::unique_ptr<Decoder> decoder_;
-  std::string why_;
+  std::string why_, error_;
+  unsigned decoders_taken_ = 0;
   bool was_warm_ = false;
 };
 

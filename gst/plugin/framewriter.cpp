@@ -6,7 +6,6 @@ extern "C" {
 }
 
 #include "frame_reaper.h"
-#include "nv12slot/process.h"
 
 namespace nv12slot::gst {
 namespace {
@@ -94,21 +93,38 @@ Status FrameWriter::download(const AVFrame& frame, StreamHandle decoder_stream,
     return status ? done : status;
   }
   // The kernel that makes 8 bits of it writes to the device only.
-  Result<Lease> scratch = Process::get().pool->acquire(
-      {.domain = device_->domain(), .width = layout.width, .height = layout.height});
-  if (!scratch) return scratch.error();
-  Status status = put(*device_, frame, scratch->planes(), scratch->layout(), decoder_stream);
+  Status status = ensure_scratch(layout, decoder_stream);
+  if (!status) return status;
+  const Nv12Planes scratch{scratch_, scratch_ + layout.uv_offset(), layout.pitch, layout.pitch};
+  status = put(*device_, frame, scratch, layout, decoder_stream);
   if (status) {
-    status = device_->copy(hold.planes(), kHostDomain, scratch->planes(), device_->domain(),
-                           layout.width, layout.height, decoder_stream);
+    status = device_->copy(hold.planes(), kHostDomain, scratch, device_->domain(), layout.width,
+                           layout.height, decoder_stream);
   }
   const Status done = device_->synchronize(decoder_stream);
-  if (done) {
-    scratch->set_needs_cooldown(false);
-  } else {
-    scratch->quarantine(done.error());
-  }
   return status ? done : status;
+}
+
+// Not a slot: the pool may be full, and that is when frames go to the host.
+Status FrameWriter::ensure_scratch(const Nv12Layout& layout, StreamHandle stream) {
+  if (scratch_size_ >= layout.size()) return {};
+  free_scratch();
+  const Result<std::uintptr_t> memory = device_->allocate(layout.size(), stream);
+  if (!memory) return memory.error();
+  scratch_ = memory.value();
+  scratch_size_ = layout.size();
+  scratch_stream_ = stream;
+  return {};
+}
+
+void FrameWriter::free_scratch() {
+  // Streams live for ever, those of decoders that are gone too.
+  if (scratch_size_ > 0) static_cast<void>(device_->free(scratch_, scratch_stream_));
+  scratch_size_ = 0;
+}
+
+FrameWriter::~FrameWriter() {
+  free_scratch();
 }
 
 Status FrameWriter::upload(const AVFrame& frame, const SlotHold& hold, StreamHandle stream) {

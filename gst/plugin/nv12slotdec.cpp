@@ -119,8 +119,8 @@ struct SlotDec {
   bool is_negotiated = false;
   bool is_discont = false;  // a frame was dropped
   bool device_lost = false;
-  int told_delay = -1;  // pictures, as latency
-  const decode::Decoder* told_decoder = nullptr;
+  int told_delay = -1;         // pictures, as latency
+  unsigned told_decoders = 0;  // StreamDecoder::decoders_taken() at the last message
   bool said_failed = false, said_no_host = false, said_odd = false;
 };
 
@@ -221,8 +221,8 @@ StreamDecoder::Stream stream_of(GstNv12SlotDec* self, const GstVideoCodecState* 
 void tell_path(GstNv12SlotDec* self) {
   SlotDec& dec = *self->impl;
   const decode::Decoder* const decoder = dec.decoder->decoder();
-  if (decoder == nullptr || decoder == dec.told_decoder) return;
-  dec.told_decoder = decoder;
+  if (decoder == nullptr || dec.decoder->decoders_taken() == dec.told_decoders) return;
+  dec.told_decoders = dec.decoder->decoders_taken();
   const Path path = dec.decoder->path();
   const bool warm = dec.decoder->was_warm();
   ++(warm ? dec.stats.decoders_reused : dec.stats.decoders_opened);
@@ -297,12 +297,6 @@ bool push_caps(GstNv12SlotDec* self, Domain domain) {
 
 GstFlowReturn negotiate(GstNv12SlotDec* self, const AVFrame& frame, const FrameFormat& format) {
   SlotDec& dec = *self->impl;
-  const Result<Nv12Layout> layout = nv12_layout(format.width, format.height, 1);
-  if (!layout) {
-    GST_WARNING_OBJECT(self, "a picture of %u x %u pixels: %s", format.width, format.height,
-                       layout.error().message.c_str());
-    return GST_FLOW_NOT_NEGOTIATED;
-  }
   if ((static_cast<guint>(frame.width) != format.width ||
        static_cast<guint>(frame.height) != format.height) &&
       frame.format != AV_PIX_FMT_CUDA && !std::exchange(dec.said_odd, true)) {
@@ -443,6 +437,9 @@ GstFlowReturn lose_device(GstNv12SlotDec* self, const std::string& why) {
   dec.device_lost = true;
   dec.is_negotiated = false;
   dec.decoder->use_software("the CUDA device has failed: " + why);
+  // The new decoder has nothing to refer to.
+  gst_pad_push_event(GST_VIDEO_DECODER_SINK_PAD(self),
+                     gst_video_event_new_upstream_force_key_unit(GST_CLOCK_TIME_NONE, TRUE, 0));
   return GST_FLOW_OK;
 }
 
@@ -477,6 +474,18 @@ GstFlowReturn drop_picture(GstNv12SlotDec* self, GstVideoCodecFrame* frame, cons
   return result != GST_FLOW_OK ? result : dropped;
 }
 
+/// Counts damaged data; an error once there was more of it than "max-errors" allows.
+GstFlowReturn note_bad_data(GstNv12SlotDec* self, Step step, const std::string& why) {
+  SlotDec& dec = *self->impl;
+  GstFlowReturn result = GST_FLOW_OK;
+  ++dec.stats.decode_errors;
+  if (step == Step::kNoSurface) ++dec.stats.no_surface;
+  dec.is_discont = true;
+  GST_VIDEO_DECODER_ERROR(self, 1, STREAM, DECODE, ("The stream is damaged."), ("%s", why.c_str()),
+                          result);
+  return result;
+}
+
 /// Gives a picture out. It is empty afterwards, unless it came into no slot.
 GstFlowReturn output(GstNv12SlotDec* self, decode::FramePtr& picture) {
   SlotDec& dec = *self->impl;
@@ -489,8 +498,14 @@ GstFlowReturn output(GstNv12SlotDec* self, decode::FramePtr& picture) {
     ++dec.stats.dropped;
     return GST_FLOW_OK;
   }
-  const FrameFormat format = format_of(*picture);
+  FrameFormat format = format_of(*picture);
+  // Once mixed with interlaced ones, pictures stay so in the caps.
+  format.is_interlaced = format.is_interlaced || dec.format.is_interlaced;
   const guint flags = buffer_flags_of(*picture);
+  if (const Result<Nv12Layout> layout = nv12_layout(format.width, format.height, 1); !layout) {
+    gst_video_decoder_release_frame(decoder, frame);
+    return note_bad_data(self, Step::kBadData, layout.error().message);
+  }
   if (!dec.is_negotiated || !(format == dec.format) || dec.format_path != dec.decoder->path() ||
       gst_pad_check_reconfigure(GST_VIDEO_DECODER_SRC_PAD(decoder))) {
     if (const GstFlowReturn result = negotiate(self, *picture, format); result != GST_FLOW_OK) {
@@ -543,28 +558,16 @@ GstFlowReturn output(GstNv12SlotDec* self, decode::FramePtr& picture) {
   return result;
 }
 
-/// Counts damaged data; an error once there was more of it than "max-errors" allows.
-GstFlowReturn note_bad_data(GstNv12SlotDec* self, Step step) {
-  SlotDec& dec = *self->impl;
-  GstFlowReturn result = GST_FLOW_OK;
-  ++dec.stats.decode_errors;
-  if (step == Step::kNoSurface) ++dec.stats.no_surface;
-  dec.is_discont = true;
-  GST_VIDEO_DECODER_ERROR(self, 1, STREAM, DECODE, ("The stream is damaged."),
-                          ("%s", dec.decoder->why().c_str()), result);
-  return result;
-}
-
 GstFlowReturn fail(GstNv12SlotDec* self, Step step) {
   SlotDec& dec = *self->impl;
   switch (step) {
     case Step::kExiting:
       return GST_FLOW_FLUSHING;
     case Step::kLost:
-      return lose_device(self, dec.decoder->why());
+      return lose_device(self, dec.decoder->error());
     default:
       GST_ELEMENT_ERROR(self, STREAM, NOT_IMPLEMENTED, ("This stream cannot be decoded."),
-                        ("%s", dec.decoder->why().c_str()));
+                        ("%s", dec.decoder->error().c_str()));
       return GST_FLOW_ERROR;
   }
 }
@@ -586,7 +589,7 @@ GstFlowReturn receive_all(GstNv12SlotDec* self) {
         return GST_FLOW_OK;
       case Step::kBadData:
       case Step::kNoSurface:
-        result = note_bad_data(self, step);
+        result = note_bad_data(self, step, dec.decoder->error());
         break;
       default:
         return fail(self, step);
@@ -614,10 +617,10 @@ gboolean slot_dec_set_format(GstVideoDecoder* decoder, GstVideoCodecState* state
   if (!dec.decoder->is_same(stream)) {
     if (dec.input_state != nullptr) drain(self);
     dec.decoder->set_stream(std::move(stream));
-    dec.told_decoder = nullptr;
   }
   dec.input_state.reset(gst_video_codec_state_ref(state));
   dec.is_negotiated = false;  // colorimetry, frame rate
+  dec.format = FrameFormat();
   dec.told_delay = -1;
   return TRUE;
 }
@@ -637,7 +640,7 @@ GstFlowReturn send(GstNv12SlotDec* self, const GstMapInfo& map, GstVideoCodecFra
     if (result == GST_FLOW_OK) step = dec.decoder->send(data, frame->system_frame_number, is_key);
   }
   if (result != GST_FLOW_OK) return result;
-  tell_path(self);
+  if (step != Step::kRefused) tell_path(self);
   if (step == Step::kDone) return receive_all(self);
   if (step == Step::kWaiting) {
     ++dec.stats.dropped;
@@ -645,7 +648,7 @@ GstFlowReturn send(GstNv12SlotDec* self, const GstMapInfo& map, GstVideoCodecFra
     return GST_FLOW_OK;
   }
   if (step == Step::kBadData || step == Step::kNoSurface) {
-    result = note_bad_data(self, step);
+    result = note_bad_data(self, step, dec.decoder->error());
     gst_video_decoder_request_sync_point(GST_VIDEO_DECODER(self), frame,
                                          static_cast<GstVideoDecoderRequestSyncPointFlags>(0));
     // Its picture does not come; what was decoded before may.
@@ -738,7 +741,7 @@ gboolean slot_dec_start(GstVideoDecoder* decoder) {
   dec.is_discont = false;
   dec.device_lost = false;
   dec.told_delay = -1;
-  dec.told_decoder = nullptr;
+  dec.told_decoders = 0;
   dec.said_failed = dec.said_no_host = dec.said_odd = false;
   {
     MutexLock lock(dec.mutex);

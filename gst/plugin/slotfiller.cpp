@@ -51,7 +51,13 @@ Outcome SlotFiller::fill(InFlight in_flight, GstClockTime pts, Domain wanted,
     return not_a_frame(Outcome::Kind::kFailed, error);
   };
   const Result<bool> is_pending = write(*hold, stream);
-  if (!is_pending) return fail(is_pending.error());
+  if (!is_pending) {
+    // Anything else means that nothing was written.
+    if (is_pending.code() == Errc::kDeviceFailed) return fail(is_pending.error());
+    return is_pending.code() == Errc::kInvalidArgument
+               ? not_a_frame(Outcome::Kind::kBadInput, is_pending.error())
+               : no_slot(is_pending.error());
+  }
 
   std::unique_ptr<Fence> ready;
   std::optional<Fence> input_read;

@@ -94,8 +94,8 @@ class SlotFiller {
 
   /// A buffer of one slot in `domain`, with the frame's meta and no other metadata. `in_flight` is
   /// the source's guard. Blocks for a slot where `exhaustion` says so, as long as `write` does, and
-  /// for the slot's stream unless readers wait by themselves. After a failed write the slot is
-  /// quarantined.
+  /// for the slot's stream unless readers wait by themselves. Where the
+  /// write failed with kDeviceFailed, the slot is quarantined.
   [[nodiscard]] Outcome fill(InFlight in_flight, GstClockTime pts, Domain domain,
                              const Exhaustion& exhaustion, const Write& write);
 
