@@ -45,8 +45,9 @@ int cuda_codec(AVCodecID codec) {
   }
 }
 
-/// What the driver says, asked once for each device, codec, chroma format and depth.
-CUVIDDECODECAPS ask(Device& device, int codec, int chroma, int depth) {
+/// What the driver says, asked once for each device, codec, chroma format and depth. Failures are
+/// not kept: it is asked again next time.
+Result<CUVIDDECODECAPS> ask(Device& device, int codec, int chroma, int depth) {
   static auto& mutex = *new Mutex;
   static auto& answers = *new std::map<std::tuple<Domain, int, int, int>, CUVIDDECODECAPS>;
   const auto key = std::make_tuple(device.domain(), codec, chroma, depth);
@@ -60,9 +61,12 @@ CUVIDDECODECAPS ask(Device& device, int codec, int chroma, int depth) {
   caps.nBitDepthMinus8 = static_cast<unsigned>(depth - 8);
   CUresult result = CUDA_SUCCESS;
   const Status ran = device.run([&] { result = cuvid()->cuvidGetDecoderCaps(&caps); });
-  if (!ran || result != CUDA_SUCCESS) {
-    caps.bIsSupported = 0;
-    return caps;  // asked again next time
+  if (!ran) return ran.error();
+  if (result != CUDA_SUCCESS) {
+    return Error{Errc::kDeviceFailed,
+                 fmt::format("the driver does not say what the NVDEC of device {} decodes: "
+                             "cuvidGetDecoderCaps failed with CUDA error {}",
+                             device.domain(), static_cast<int>(result))};
   }
   MutexLock lock(mutex);
   answers[key] = caps;
@@ -88,7 +92,9 @@ std::string why_no_nvdec(Device& device, const NvdecFormat& format) {
   }
   const int chroma =
       pixels->nb_components == 1 ? cudaVideoChromaFormat_Monochrome : cudaVideoChromaFormat_420;
-  const CUVIDDECODECAPS caps = ask(device, codec, chroma, depth);
+  const Result<CUVIDDECODECAPS> asked = ask(device, codec, chroma, depth);
+  if (!asked) return asked.error().message;
+  const CUVIDDECODECAPS& caps = asked.value();
   if (caps.bIsSupported == 0) {
     return fmt::format("the NVDEC of device {} does not decode {} of {} bits ({})", device.domain(),
                        name, depth, pixels->name);
