@@ -52,6 +52,23 @@ void narrow_and_interleave(const std::uint8_t* u, const std::uint8_t* v,
   }
 }
 
+/// libswscale's own name for a "yuvj" format. It stores that one, finds the other in the next
+/// picture and starts anew for each.
+AVPixelFormat without_range(AVPixelFormat format) {
+  switch (format) {
+    case AV_PIX_FMT_YUVJ411P:
+      return AV_PIX_FMT_YUV411P;
+    case AV_PIX_FMT_YUVJ422P:
+      return AV_PIX_FMT_YUV422P;
+    case AV_PIX_FMT_YUVJ440P:
+      return AV_PIX_FMT_YUV440P;
+    case AV_PIX_FMT_YUVJ444P:
+      return AV_PIX_FMT_YUV444P;
+    default:
+      return format;
+  }
+}
+
 std::uint8_t* at(std::uintptr_t plane, std::size_t pitch, std::uint32_t row) {
   return reinterpret_cast<std::uint8_t*>(plane + row * pitch);
 }
@@ -122,7 +139,7 @@ Status ToNv12::write(const AVFrame& frame, const Nv12Planes& to, std::uint32_t w
 }
 
 Status ToNv12::scale(const AVFrame& frame, const Nv12Planes& to, int width, int height) {
-  const auto format = static_cast<AVPixelFormat>(frame.format);
+  const AVPixelFormat format = without_range(static_cast<AVPixelFormat>(frame.format));
   const char* const name = av_get_pix_fmt_name(format);
   if (sws_isSupportedInput(format) == 0) {
     return Error{Errc::kInvalidArgument,
