@@ -31,6 +31,7 @@ std::optional<SurfaceBacklog::Entry> SurfaceBacklog::take_oldest() {
   if (entries_.empty()) return std::nullopt;
   Entry entry = std::move(entries_.front());
   entries_.pop_front();
+  ++in_hands_;
   return entry;
 }
 
@@ -38,6 +39,23 @@ void SurfaceBacklog::give_back(Entry entry) {
   const Status ran = device_.run([&] { entry.frame.reset(); });
   // Once exit() has begun the driver must not hear of it.
   if (!ran) static_cast<void>(entry.frame.release());
+  MutexLock lock(mutex_);
+  --in_hands_;
+  changed_.notify_all();
+}
+
+std::size_t SurfaceBacklog::put_back(Entry entry) {
+  MutexLock lock(mutex_);
+  entries_.push_front(std::move(entry));
+  --in_hands_;
+  changed_.notify_all();
+  return entries_.size();
+}
+
+bool SurfaceBacklog::wait_for_others() {
+  MutexLock lock(mutex_);
+  while (in_hands_ != 0) changed_.wait(lock);
+  return !entries_.empty();
 }
 
 std::size_t SurfaceBacklog::add(FramePtr frame, std::optional<Fence> read) {
@@ -61,20 +79,18 @@ std::size_t SurfaceBacklog::add(FramePtr frame, std::optional<Fence> read) {
 }
 
 std::size_t SurfaceBacklog::reap(bool wait) {
-  while (std::optional<Entry> oldest = take_oldest()) {
-    if (oldest->read) {
-      const Result<bool> complete = oldest->read->is_complete();
-      if (complete.ok() && !complete.value()) {
-        if (!wait) {
-          MutexLock lock(mutex_);
-          entries_.push_front(std::move(*oldest));
-          return entries_.size();
+  do {
+    while (std::optional<Entry> oldest = take_oldest()) {
+      if (oldest->read) {
+        const Result<bool> complete = oldest->read->is_complete();
+        if (complete.ok() && !complete.value()) {
+          if (!wait) return put_back(std::move(*oldest));
+          wait_for(*oldest->read, device_);
         }
-        wait_for(*oldest->read, device_);
       }
+      give_back(std::move(*oldest));
     }
-    give_back(std::move(*oldest));
-  }
+  } while (wait && wait_for_others());
   return 0;
 }
 

@@ -30,7 +30,8 @@ class SurfaceBacklog {
   /// how many wait now.
   std::size_t add(FramePtr frame, std::optional<Fence> read) NV12SLOT_EXCLUDES(mutex_);
 
-  /// Gives back those that nobody reads any more; with `wait`, all. Returns how many still wait.
+  /// Gives back those that nobody reads any more; with `wait`, all, and returns once those that
+  /// other threads are giving back are gone too. Returns how many still wait.
   std::size_t reap(bool wait = false) NV12SLOT_EXCLUDES(mutex_);
 
   [[nodiscard]] std::size_t size() const NV12SLOT_EXCLUDES(mutex_);
@@ -41,12 +42,18 @@ class SurfaceBacklog {
     FramePtr frame;
     std::optional<Fence> read;
   };
+  /// The caller has it in its hands until give_back() or put_back().
   std::optional<Entry> take_oldest() NV12SLOT_EXCLUDES(mutex_);
-  void give_back(Entry entry);
+  void give_back(Entry entry) NV12SLOT_EXCLUDES(mutex_);
+  std::size_t put_back(Entry entry) NV12SLOT_EXCLUDES(mutex_);
+  /// Whether another thread put one back.
+  [[nodiscard]] bool wait_for_others() NV12SLOT_EXCLUDES(mutex_);
 
   Device& device_;
   mutable Mutex mutex_;
+  CondVar changed_;
   std::deque<Entry> entries_ NV12SLOT_GUARDED_BY(mutex_);  // oldest first
+  unsigned in_hands_ NV12SLOT_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace nv12slot::decode
