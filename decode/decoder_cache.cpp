@@ -84,6 +84,7 @@ void DecoderCache::State::start_threads() {
 void DecoderCache::State::queue(std::unique_ptr<Decoder> decoder) {
   to_close.push_back(std::move(decoder));
   start_threads();
+  changed.notify_all();  // the closer; who expires decoders is the keeper as well
 }
 
 void DecoderCache::State::expire() {
