@@ -263,6 +263,11 @@ Step Decoder::receive(FramePtr& frame) {
   int result = 0;
   if (!run([&] { result = receive_frame(received.get()); })) return Step::kExiting;
   if (result < 0) return step_of(result, "taking a picture");
+  if (received->format == AV_PIX_FMT_CUDA && received->data[0] == nullptr) {
+    // Most of FFmpeg's decoders go on without a surface, and give out the frame without a picture.
+    why_ = "NVDEC had no surface left for a picture";
+    return Step::kNoSurface;
+  }
   is_opening_ = false;
   is_warm_ = spec_.path == Path::kNvdec;
   frame = std::move(received);
