@@ -222,6 +222,66 @@ INSTANTIATE_TEST_SUITE_P(
                     CopyCase{640, 360, 1024, 1024, 2, false},  // addresses that are not aligned
                     CopyCase{3840, 2160, 4096, 4096, 0, true}));
 
+struct P010Case {
+  std::uint32_t width, height;
+  std::size_t from_pitch, to_pitch;
+  std::size_t from_offset, to_offset;  // of the first byte from an aligned address
+};
+
+class P010Test : public CudaDeviceTest, public testing::WithParamInterface<P010Case> {};
+
+TEST_P(P010Test, rounds_every_sample_to_the_nearest_and_leaves_the_padding) {
+  const P010Case& c = GetParam();
+  const Slot from = allocate(c.height, c.from_pitch, c.from_offset);
+  const Slot to = allocate(c.height, c.to_pitch, c.to_offset);
+  P010Picture source(c.width, c.height);
+  upload(from.planes, source.bytes, 2 * c.width, c.height);
+  const auto to_row = static_cast<std::uint32_t>(c.to_pitch);
+  Picture background(to_row, c.height, c.to_pitch, c.to_pitch, 0xee);
+  upload(to.planes, background, to_row, c.height);
+
+  expect_ok(device_->convert_p010(to.planes, from.planes, c.width, c.height, stream_));
+
+  Picture result(c.width, c.height, c.width, c.width);
+  download(result, to.planes, c.width, c.height);
+  EXPECT_EQ(result.samples(), source.expected);
+  Picture whole(to_row, c.height, c.to_pitch, c.to_pitch);
+  download(whole, to.planes, to_row, c.height);
+  const std::vector<std::uint8_t> bytes = whole.samples();
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    if (i % c.to_pitch >= c.width) {
+      ASSERT_EQ(bytes[i], 0xee) << "padding of row " << i / c.to_pitch << " was written";
+    }
+  }
+  free(from);
+  free(to);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Pictures, P010Test,
+    testing::Values(P010Case{1920, 1080, 4096, 2048, 0, 0},  // as it is day to day
+                    P010Case{1920, 1080, 3840, 1920, 0, 0},  // aligned to 16 bytes
+                    P010Case{1918, 2, 4096, 2048, 0, 0},     // vectors and a tail of 14
+                    P010Case{1026, 6, 2560, 1040, 0, 0},     // more vectors than threads, tail 2
+                    P010Case{2, 2, 512, 512, 0, 0},          // a tail only
+                    P010Case{14, 10, 32, 512, 16, 16},
+                    P010Case{854, 480, 1708, 1024, 0, 0},  // pitches that are not aligned
+                    P010Case{854, 480, 2048, 854, 0, 0},
+                    P010Case{640, 360, 1536, 1024, 2, 0},  // addresses that are not aligned
+                    P010Case{640, 360, 1536, 1024, 0, 1}));
+
+TEST_F(CudaDeviceTest, one_kernel_converts_both_planes) {
+  NEEDS_STANDIN();
+  const Slot from = allocate(64, 1024);
+  const Slot to = allocate(64, 512);
+  const std::uint64_t launches = standin_.calls("cuLaunchKernel");
+  expect_ok(device_->convert_p010(to.planes, from.planes, 512, 64, stream_));
+  expect_ok(device_->synchronize(stream_));
+  EXPECT_EQ(standin_.calls("cuLaunchKernel"), launches + 1);
+  free(from);
+  free(to);
+}
+
 TEST_F(CudaDeviceTest, a_copy_of_another_domain_is_refused) {
   EXPECT_EQ(device_->copy({}, 0, {}, 1, 2, 2, stream_).code(), Errc::kInvalidArgument);
   EXPECT_EQ(device_->copy({}, 1, {}, kHostDomain, 2, 2, stream_).code(), Errc::kInvalidArgument);
@@ -439,6 +499,16 @@ TEST_F(DegradedCudaDeviceTest, a_driver_that_cannot_load_the_kernel_copies_by_it
   EXPECT_EQ(standin_.calls("cuMemcpy2DAsync"), 2u);
   free(from);
   free(to);
+}
+
+TEST_F(DegradedCudaDeviceTest, a_driver_that_cannot_load_the_kernels_converts_nothing_and_says_so) {
+  NEEDS_STANDIN();
+  standin_.fail("cuModuleLoadData", CUDA_ERROR_NO_BINARY_FOR_GPU, 0, 1);
+  open();
+  const Status status = device_->convert_p010({}, {}, 2, 2, stream_);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.code(), Errc::kDeviceFailed);
+  EXPECT_NE(status.error().message.find("10-bit"), std::string::npos) << status.error().message;
 }
 
 TEST_F(DegradedCudaDeviceTest, a_device_without_memory_pools_uses_plain_memory) {

@@ -57,6 +57,17 @@ TEST(HostDevice, a_copy_takes_the_samples_and_leaves_the_padding) {
   }
 }
 
+TEST(HostDevice, samples_of_16_bits_are_rounded_to_the_nearest_and_the_padding_is_left) {
+  HostDevice device;
+  for (const std::size_t padding : {0, 2, 60}) {
+    P010Picture source(66, 10, padding);
+    Picture destination(66, 10, 66 + padding, 128, 0xee);
+    ASSERT_TRUE(device.convert_p010(destination.planes(), source.bytes.planes(), 66, 10, nullptr));
+    EXPECT_EQ(destination.samples(), source.expected);
+    EXPECT_TRUE(destination.padding_is(0xee));
+  }
+}
+
 TEST(HostDevice, a_copy_from_or_to_a_gpu_is_refused) {
   HostDevice device;
   Picture picture(2, 2, 2, 2);

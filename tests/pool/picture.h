@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "nv12slot/nv12_layout.h"
@@ -66,6 +68,38 @@ class Picture {
   std::uint32_t width_, height_;
   std::size_t y_pitch_, uv_pitch_;
   std::vector<std::uint8_t> y_, uv_;
+};
+
+/// A picture of 16-bit samples with each value that rounds in a way of its own, and what it is as
+/// NV12: min(255, (v + 128) / 256).
+struct P010Picture {
+  P010Picture(std::uint32_t width, std::uint32_t height, std::size_t padding = 0)
+      : bytes(2 * width, height, 2 * width + padding, 2 * width + padding, 0xaa) {
+    const Nv12Planes planes = bytes.planes();
+    const auto fill = [&](std::uintptr_t plane, std::size_t pitch, std::uint32_t rows) {
+      for (std::uint32_t y = 0; y < rows; ++y) {
+        for (std::uint32_t x = 0; x < width; ++x) {
+          const std::uint16_t value = next();
+          std::memcpy(reinterpret_cast<void*>(plane + y * pitch + 2 * x), &value, 2);
+          expected.push_back(static_cast<std::uint8_t>(std::min(255, (value + 128) / 256)));
+        }
+      }
+    };
+    fill(planes.y, planes.y_pitch, height);
+    fill(planes.uv, planes.uv_pitch, height / 2);
+  }
+
+  Picture bytes;  // twice as wide
+  std::vector<std::uint8_t> expected;
+
+ private:
+  std::uint16_t next() {
+    static constexpr std::uint16_t kEdges[] = {0xffff, 0x0080, 0xff80, 0x007f, 0xff7f, 0x0000,
+                                               0xffc0, 0x7f80, 0x8000, 0x80c0, 0x7f7f, 0x0040};
+    const unsigned n = count_++;
+    return n % 2 == 0 ? kEdges[n / 2 % 12] : static_cast<std::uint16_t>(n * 641);
+  }
+  unsigned count_ = 0;
 };
 
 }  // namespace nv12slot
