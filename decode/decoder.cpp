@@ -223,9 +223,13 @@ Step Decoder::send(std::span<const std::uint8_t> data, std::int64_t number, bool
     why_ = "an empty access unit";
     return Step::kBadData;  // to FFmpeg it would be the end
   }
+  const bool is_first = is_flushed_;
   if (!begin(data, is_key)) return Step::kWaiting;
   int result = 0;
   if (!run([&] { result = send_packet(data, number); })) return Step::kExiting;
+  // What was before the flush may still be there for the next unit to refer to.
+  if (is_first && result < 0 && result != AVERROR(EAGAIN) && !is_refused_)
+    is_flushed_ = keeps_open();
   return result >= 0 ? Step::kDone : step_of(result, "decoding");
 }
 

@@ -72,7 +72,8 @@ class Decoder {
 
   /// Gives one access unit; its picture comes out with `number` as its pts. `is_key`: decoding may
   /// start with it. Blocks while it is decoded. NVDEC may be opened or opened anew here.
-  [[nodiscard]] Step send(std::span<const std::uint8_t> data, std::int64_t number, bool is_key);
+  [[nodiscard]] Step send(std::span<const std::uint8_t> data, std::int64_t number,
+                          bool is_key = false);
   /// Says that nothing follows, so that receive() gives out what is left. flush() ends that.
   [[nodiscard]] Step send_end();
   /// The next picture in display order, in `frame`.

@@ -46,7 +46,8 @@ class StreamDecoder {
   /// As Decoder's, but never kRefused unless the path is forced: software takes over. kRefused or
   /// kLost: error() says what is missing, and nothing can be sent until set_stream() or
   /// use_software().
-  [[nodiscard]] Step send(std::span<const std::uint8_t> data, std::int64_t number, bool is_key);
+  [[nodiscard]] Step send(std::span<const std::uint8_t> data, std::int64_t number,
+                          bool is_key = false);
   [[nodiscard]] Step send_end();
   [[nodiscard]] Step receive(FramePtr& frame);
   /// A frame of receive()'s that nobody reads: goes to the reaper. nullptr is allowed. Before

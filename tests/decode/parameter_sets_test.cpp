@@ -92,13 +92,14 @@ TEST(ParameterSets, other_codecs_have_none) {
 }
 
 TEST(ParameterSets, an_idr_picture_is_told_by_its_first_slice) {
-  const auto is_idr = [](const Bytes& unit) { return is_h264_idr(unit); };
-  EXPECT_TRUE(is_idr({0, 0, 1, 0x65, 1}));
-  EXPECT_TRUE(is_idr({0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 1, 0, 0, 1, 0x25}));
-  EXPECT_FALSE(is_idr({0, 0, 1, 0x61, 1, 0, 0, 1, 0x65}));
-  EXPECT_FALSE(is_idr({0, 0, 1, 0x67, 1}));
-  EXPECT_FALSE(is_idr({0, 0, 1}));
-  EXPECT_FALSE(is_idr({}));
+  const auto starts_anew = [](const Bytes& unit) { return is_idr(unit); };
+  EXPECT_TRUE(starts_anew({0, 0, 1, 0x65, 1}));
+  EXPECT_TRUE(
+      starts_anew({0, 0, 0, 1, 9, 0xf0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 1, 0, 0, 1, 0x25}));
+  EXPECT_FALSE(starts_anew({0, 0, 1, 0x61, 1, 0, 0, 1, 0x65}));
+  EXPECT_FALSE(starts_anew({0, 0, 1, 0x67, 1}));
+  EXPECT_FALSE(starts_anew({0, 0, 1}));
+  EXPECT_FALSE(starts_anew({}));
 }
 
 TEST(ParameterSets, of_real_streams_they_differ_where_the_size_does) {

@@ -103,7 +103,7 @@ TEST_F(StreamDecoderOnNvdecTest, nvdec_and_nothing_else_is_refused_where_it_cann
   decoder.set_stream(stream);
   const std::vector<Unit> units = encode({.width = 32, .height = 32});
   EXPECT_EQ(decoder.send(units[0].data, 0), Step::kRefused);
-  EXPECT_NE(decoder.why().find("not 32 x 32"), std::string::npos) << decoder.why();
+  EXPECT_NE(decoder.error().find("not 32 x 32"), std::string::npos) << decoder.why();
 
   stream.codec = AV_CODEC_ID_MPEG4;
   decoder.set_stream(stream);
@@ -256,7 +256,7 @@ TEST_F(StreamDecoderTest, without_any_decoder_both_reasons_are_told) {
   StreamDecoder decoder(cache_);
   decoder.set_stream({.codec = AV_CODEC_ID_TTF});
   EXPECT_EQ(decoder.send(std::vector<std::uint8_t>{1}, 0), Step::kRefused);
-  EXPECT_NE(decoder.why().find("no software decoder"), std::string::npos) << decoder.why();
+  EXPECT_NE(decoder.error().find("no software decoder"), std::string::npos) << decoder.why();
   EXPECT_NE(decoder.why().find("no CUDA device"), std::string::npos) << decoder.why();
 }
 
@@ -276,7 +276,7 @@ TEST_F(StreamDecoderTest, damaged_data_tells_why) {
   decoder.set_stream({.codec = AV_CODEC_ID_H264, .threads = 1});
   EXPECT_EQ(decoder.send(std::vector<std::uint8_t>{0, 0, 1, 0x65, 0xff, 0xff, 0xff}, 0),
             Step::kBadData);
-  EXPECT_EQ(decoder.why().rfind("decoding: ", 0), 0u) << decoder.why();
+  EXPECT_EQ(decoder.error().rfind("decoding: ", 0), 0u) << decoder.why();
 }
 
 }  // namespace
