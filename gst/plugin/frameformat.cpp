@@ -5,6 +5,9 @@ extern "C" {
 #include <libavutil/mastering_display_metadata.h>
 }
 
+#include <cstring>
+#include <type_traits>
+
 namespace nv12slot::gst {
 namespace {
 
@@ -24,6 +27,16 @@ bool is_top_field_first(const AVFrame& frame) {
 #endif
 }
 
+/// A damaged stream may say what the enumeration does not know, and FFmpeg hands it on: as a value
+/// of that type it must not be read.
+template <typename Enum>
+guint number_in(const Enum& field) {
+  std::underlying_type_t<Enum> number;
+  static_assert(sizeof(number) == sizeof(field));
+  std::memcpy(&number, &field, sizeof(number));
+  return static_cast<guint>(number);
+}
+
 // FFmpeg's numbers are those of ISO/IEC 23001-8.
 GstVideoColorimetry colorimetry_of(const AVFrame& frame) {
   GstVideoColorimetry color{};
@@ -32,9 +45,9 @@ GstVideoColorimetry colorimetry_of(const AVFrame& frame) {
   color.range = full                                    ? GST_VIDEO_COLOR_RANGE_0_255
                 : frame.color_range == AVCOL_RANGE_MPEG ? GST_VIDEO_COLOR_RANGE_16_235
                                                         : GST_VIDEO_COLOR_RANGE_UNKNOWN;
-  color.matrix = gst_video_color_matrix_from_iso(static_cast<guint>(frame.colorspace));
-  color.transfer = gst_video_transfer_function_from_iso(static_cast<guint>(frame.color_trc));
-  color.primaries = gst_video_color_primaries_from_iso(static_cast<guint>(frame.color_primaries));
+  color.matrix = gst_video_color_matrix_from_iso(number_in(frame.colorspace));
+  color.transfer = gst_video_transfer_function_from_iso(number_in(frame.color_trc));
+  color.primaries = gst_video_color_primaries_from_iso(number_in(frame.color_primaries));
   return color;
 }
 

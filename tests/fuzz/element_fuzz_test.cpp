@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+//
+// Damaged streams through the whole of nv12slotdec: what is damaged in the data, and besides what
+// comes around it: caps that lie, buffers without or with too much data, times, events in between.
+// In software without a driver, and on the stand-in's NVDEC where it is the driver.
+
+#include <array>
+#include <memory>
+#include <utility>
+
+#include "../gst/gst_test.h"
+#include "mutate.h"
+#include "standin_control.h"
+#include "streams.h"
+
+namespace nv12slot::fuzz {
+namespace {
+
+using standin::control;
+
+constexpr Domain kDevice = 0;
+/// After how many damaged streams a good one is to be decoded as ever.
+constexpr unsigned kGoodOne = 4;
+/// Good streams have times after this one, damaged ones before.
+constexpr GstClockTime kGoodTime = 3600 * GST_SECOND;
+
+/// What an element is given, and what is downstream of it.
+struct Kind {
+  const char* properties;
+  const char* sink_caps;  // nullptr: takes everything
+  bool readers_wait;      // downstream promises to wait for frames, so that copies may be pending
+};
+
+constexpr std::array kKinds = {
+    Kind{"max-threads=1", nullptr, false},
+    Kind{"max-threads=1", nullptr, true},
+    Kind{"max-threads=1 low-latency=true", "video/x-raw,format=NV12", false},
+    Kind{"max-threads=2", nullptr, true},
+    Kind{"max-threads=1 on-exhausted=host",
+         "video/x-raw(memory:CUDAMemory),format=NV12;"
+         "video/x-raw,format=NV12",
+         true},
+    Kind{"force-path=software", nullptr, false},
+};
+
+/// An element that plays one stream after the other.
+class Camera {
+ public:
+  explicit Camera(const Kind& kind) : kind_(kind) {}
+  ~Camera() { destroy(); }
+  Camera(const Camera&) = delete;
+  Camera& operator=(const Camera&) = delete;
+
+  void destroy() {
+    held_.clear();
+    if (harness_ != nullptr) gst_harness_teardown(std::exchange(harness_, nullptr));
+  }
+
+  /// What comes before a stream. False where the caps are not taken.
+  bool begin(const std::string& caps) {
+    if (harness_ == nullptr) create();
+    push(gst_event_new_stream_start("fuzz"));
+    const gst::CapsPtr parsed(gst_caps_from_string(caps.c_str()));
+    const bool taken = push(gst_event_new_caps(parsed.get()));
+    GstSegment segment;
+    gst_segment_init(&segment, GST_FORMAT_TIME);
+    push(gst_event_new_segment(&segment));
+    return taken;
+  }
+
+  GstFlowReturn push(const Packet& packet, gst::BufferPtr buffer) {
+    GST_BUFFER_PTS(buffer.get()) = packet.pts;
+    GST_BUFFER_DTS(buffer.get()) = packet.dts;
+    if (packet.is_delta) GST_BUFFER_FLAG_SET(buffer.get(), GST_BUFFER_FLAG_DELTA_UNIT);
+    const GstFlowReturn result = gst_harness_push(harness_, buffer.release());
+    pull();
+    return result;
+  }
+  bool push(GstEvent* event) {
+    const bool done = gst_pad_push_event(harness_->srcpad, event) != FALSE;
+    pull();
+    return done;
+  }
+  void flush() {
+    push(gst_event_new_flush_start());
+    push(gst_event_new_flush_stop(TRUE));
+  }
+  void restart() {
+    gst_element_set_state(harness_->element, GST_STATE_READY);
+    pull();
+    gst_element_set_state(harness_->element, GST_STATE_PLAYING);
+  }
+
+  /// Pictures of the good stream that is played in this element now.
+  unsigned play_good(const Seed& seed) {
+    good_ = 0;
+    begin(seed.caps);
+    for (Packet packet : seed.packets) {
+      const GstClockTime first = seed.packets.front().pts;
+      if (GST_CLOCK_TIME_IS_VALID(packet.pts)) packet.pts = packet.pts - first + kGoodTime;
+      packet.dts = GST_CLOCK_TIME_NONE;
+      EXPECT_EQ(push(packet, make(packet.bytes)), GST_FLOW_OK);
+    }
+    push(gst_event_new_eos());
+    const unsigned good = good_;
+    flush();
+    return good;
+  }
+
+  [[nodiscard]] GstHarness* harness() const { return harness_; }
+  void reconfigure() { gst_pad_push_event(harness_->sinkpad, gst_event_new_reconfigure()); }
+  /// Frames that downstream keeps for now.
+  void set_holding(bool holds) {
+    is_holding_ = holds;
+    if (!holds) held_.clear();
+  }
+  [[nodiscard]] unsigned pictures() const { return pictures_; }
+
+  static gst::BufferPtr make(const Bytes& bytes) {
+    gst::BufferPtr buffer(gst_buffer_new_allocate(nullptr, bytes.size(), nullptr));
+    gst_buffer_fill(buffer.get(), 0, bytes.data(), bytes.size());
+    return buffer;
+  }
+
+ private:
+  void create() {
+    const gst::ObjectPtr<GstElement> element(static_cast<GstElement*>(gst_object_ref_sink(
+        gst_parse_launch((std::string("nv12slotdec ") + kind_.properties).c_str(), nullptr))));
+    harness_ = gst_harness_new_with_element(element.get(), "sink", "src");
+    if (kind_.sink_caps != nullptr) gst_harness_set_sink_caps_str(harness_, kind_.sink_caps);
+    if (kind_.readers_wait) gst_nv12_slot_declare_reader(harness_->sinkpad);
+    gst_harness_play(harness_);
+  }
+  void pull() {
+    while (gst::BufferPtr frame{gst_harness_try_pull(harness_)}) {
+      ++pictures_;
+      EXPECT_NE(gst_buffer_get_nv12_slot_meta(frame.get()), nullptr);
+      if (GST_BUFFER_PTS_IS_VALID(frame.get()) && GST_BUFFER_PTS(frame.get()) >= kGoodTime) ++good_;
+      if (is_holding_) held_.push_back(std::move(frame));
+    }
+    while (GstEvent* event = gst_harness_try_pull_event(harness_)) gst_event_unref(event);
+    while (GstEvent* event = gst_harness_try_pull_upstream_event(harness_)) gst_event_unref(event);
+  }
+
+  const Kind& kind_;
+  GstHarness* harness_ = nullptr;
+  std::vector<gst::BufferPtr> held_;
+  bool is_holding_ = false;
+  unsigned good_ = 0, pictures_ = 0;
+};
+
+/// Caps that do not tell the truth, but which the element may be given.
+std::string lying_caps(const Seed& seed, const std::vector<Seed>& all, Chance& chance) {
+  if (chance.one_in(4)) return chance.of(all).caps;
+  const gst::CapsPtr caps(gst_caps_from_string(seed.caps.c_str()));
+  GstCaps* const to = caps.get();
+  static const std::vector<int> kSides{1, 2, 17, 96, 4096, 16384, 65536};
+  switch (chance.below(7)) {
+    case 0:
+      gst_caps_set_simple(to, "width", G_TYPE_INT, chance.of(kSides), "height", G_TYPE_INT,
+                          chance.of(kSides), nullptr);
+      break;
+    case 1:
+      gst_caps_set_simple(to, "framerate", GST_TYPE_FRACTION, chance.one_in(2) ? 0 : G_MAXINT, 1,
+                          nullptr);
+      break;
+    case 2:
+      gst_caps_set_simple(to, "interlace-mode", G_TYPE_STRING, "interleaved", nullptr);
+      break;
+    case 3:
+      gst_caps_set_simple(to, "pixel-aspect-ratio", GST_TYPE_FRACTION, G_MAXINT, 1, nullptr);
+      break;
+    case 4:
+      gst_structure_remove_fields(gst_caps_get_structure(to, 0), "width", "height", "framerate",
+                                  "codec_data", nullptr);
+      break;
+    default: {
+      Bytes data = seed.codec_data.empty() ? chance.of(seed.packets).bytes : seed.codec_data;
+      for (std::uint8_t& byte : data) {
+        if (chance.one_in(8)) byte = chance.byte();
+      }
+      const gst::BufferPtr buffer = Camera::make(data);
+      gst_caps_set_simple(to, "codec_data", GST_TYPE_BUFFER, buffer.get(), nullptr);
+      break;
+    }
+  }
+  gchar* const text = gst_caps_to_string(to);
+  std::string lies = text;
+  g_free(text);
+  return lies;
+}
+
+/// The data as such, in several memories, without any, or with much behind it.
+gst::BufferPtr odd_buffer(const Bytes& bytes, Chance& chance) {
+  switch (chance.below(24)) {
+    case 0:
+      return gst::BufferPtr(gst_buffer_new());
+    case 1:
+      return Camera::make({});
+    case 2: {
+      Bytes large = bytes;
+      large.resize(std::size_t{4} << 20, chance.one_in(2) ? 0 : chance.byte());
+      return Camera::make(large);
+    }
+    case 3: {
+      const std::size_t half = bytes.size() / 2;
+      const auto middle = bytes.begin() + static_cast<std::ptrdiff_t>(half);
+      return gst::BufferPtr(gst_buffer_append(Camera::make({bytes.begin(), middle}).release(),
+                                              Camera::make({middle, bytes.end()}).release()));
+    }
+    default:
+      return Camera::make(bytes);
+  }
+}
+
+/// What may come between two buffers of a stream.
+void interrupt(Camera& camera, const Seed& seed, Chance& chance) {
+  switch (chance.below(32)) {
+    case 0:
+      camera.flush();
+      camera.begin(seed.caps);
+      break;
+    case 1:
+      camera.push(gst_event_new_gap(chance.below(1u << 30), GST_SECOND));
+      break;
+    case 2:
+      camera.begin(lying_caps(seed, seeds(), chance));
+      break;
+    case 3:
+      camera.reconfigure();
+      break;
+    case 4: {
+      const gst::QueryPtr query(gst_query_new_latency());
+      gst_pad_peer_query(camera.harness()->sinkpad, query.get());
+      break;
+    }
+    case 5:
+      // Downstream is late: pictures that nothing needs are not decoded.
+      gst_pad_push_event(camera.harness()->sinkpad,
+                         gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 2.0, GST_SECOND, GST_SECOND));
+      break;
+    default:
+      break;
+  }
+}
+
+class ElementFuzzTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!gst::has_element("nv12slotdec")) GTEST_SKIP() << "built without FFmpeg";
+    gst::reset_pool();
+    if (!control().present()) return;
+    control().reset();
+    control().set_memory_limit(256 << 20);  // what a damaged size asks for is refused
+  }
+  void TearDown() override {
+    if (control().present()) control().reset();
+  }
+
+  static void expect_nothing_left() {
+    EXPECT_TRUE(gst::comes_to_be_unused(kHostDomain)) << "a slot of the host was leaked";
+    if (!control().present()) return;
+    EXPECT_TRUE(gst::comes_to_be_unused(kDevice)) << "a slot of the device was leaked";
+    EXPECT_EQ(control().hazards(), 0U) << control().last_hazard();
+  }
+
+  /// Whether pictures of it may still come.
+  static bool play(Camera& camera, const Seed& seed, Chance& chance) {
+    const Packets packets = mutate(seed, seeds(), chance);
+    camera.set_holding(chance.one_in(4));
+    if (control().present()) control().set_delay(chance.one_in(8) ? 100 : 0, 0);
+    bool goes_on = camera.begin(chance.one_in(4) ? lying_caps(seed, seeds(), chance) : seed.caps);
+    for (const Packet& packet : packets) {
+      if (!goes_on) break;
+      interrupt(camera, seed, chance);
+      goes_on = camera.push(packet, odd_buffer(packet.bytes, chance)) == GST_FLOW_OK;
+    }
+    camera.set_holding(false);
+    return end(camera, goes_on, chance);
+  }
+  static bool end(Camera& camera, bool went_on, Chance& chance) {
+    // After an error only a restart helps.
+    switch (went_on ? chance.below(8) : 6 + chance.below(2)) {
+      case 0:
+        return true;  // the next stream comes at once
+      case 1:
+      case 2:
+        camera.flush();
+        break;
+      case 6:
+        camera.restart();
+        break;
+      case 7:
+        camera.destroy();
+        break;
+      default:
+        camera.push(gst_event_new_eos());
+        camera.flush();
+    }
+    return false;
+  }
+};
+
+TEST_F(ElementFuzzTest, undamaged_streams_give_all_their_pictures) {
+  for (const Kind& kind : kKinds) {
+    Camera camera(kind);
+    for (const Seed& seed : seeds()) {
+      EXPECT_EQ(camera.play_good(seed), seed.pictures) << seed.name << ", " << kind.properties;
+    }
+  }
+  expect_nothing_left();
+}
+
+TEST_F(ElementFuzzTest, damaged_streams_do_no_harm) {
+  ASSERT_FALSE(seeds().empty());
+  std::vector<std::unique_ptr<Camera>> cameras;
+  for (const Kind& kind : kKinds) cameras.push_back(std::make_unique<Camera>(kind));
+  for_each_stream([&](std::uint32_t number) {
+    Chance chance(number);
+    const Seed& seed = chance.of(seeds());
+    const std::size_t at = chance.below(cameras.size());
+    Camera& camera = *cameras[at];
+    SCOPED_TRACE(seed.name + ", " + kKinds[at].properties);
+    const bool some_are_left = play(camera, seed, chance);
+    if (chance.one_in(kGoodOne)) {
+      const unsigned good = camera.play_good(seed);
+      // Pictures that were left may get a time of the good stream's.
+      EXPECT_TRUE(good == seed.pictures || (some_are_left && good > seed.pictures))
+          << good << " pictures of a good stream after a damaged one";
+    }
+    expect_nothing_left();
+  });
+  unsigned pictures = 0;
+  for (const auto& camera : cameras) pictures += camera->pictures();
+  std::printf("%u pictures\n", pictures);
+  cameras.clear();
+  if (!control().present()) return;
+  // Open decoders are parked for the next camera; without room for them all are closed.
+  EXPECT_LE(control().live_decoders(kDevice), 16U);
+  const gst::ObjectPtr<GstElement> element(static_cast<GstElement*>(
+      gst_object_ref_sink(gst_element_factory_make("nv12slotdec", nullptr))));
+  g_object_set(element.get(), "decoder-cache-cap", 0u, nullptr);
+  for (int i = 0; i < 5000 && control().live_decoders(kDevice) > 0; ++i) g_usleep(1000);
+  EXPECT_EQ(control().live_decoders(kDevice), 0U);
+}
+
+}  // namespace
+}  // namespace nv12slot::fuzz
