@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// nv12slotdec over FFmpeg's own NVDEC code, on the stand-in driver: its pictures are the stand-in's,
-// its lifetimes, surfaces and calls are real.
+// nv12slotdec over FFmpeg's own NVDEC code, on the stand-in driver: its pictures are the
+// stand-in's, its lifetimes, surfaces and calls are real.
 
 #include "dec_stream.h"
 #include "gst_test.h"
@@ -61,10 +61,10 @@ TEST_F(DecStandinTest, warm_recreation_opens_no_decoder_and_allocates_and_frees_
   const StructurePtr stats = decode(h264(64, 48));
   EXPECT_EQ(field(stats, "pushed"), kPictures);
   EXPECT_EQ(field(stats, "decoders-reused"), 1U);
-  for (const char* call : {"cuvidCreateDecoder", "cuvidDestroyDecoder", "cuMemAlloc", "cuMemFree",
-                           "cuMemAllocPitch", "cuMemAllocFromPoolAsync", "cuMemFreeAsync",
-                           "cuStreamCreate", "cuStreamCreateWithPriority", "cuStreamDestroy",
-                           "cuCtxSynchronize", "cuCtxCreate"}) {
+  for (const char* call :
+       {"cuvidCreateDecoder", "cuvidDestroyDecoder", "cuMemAlloc", "cuMemFree", "cuMemAllocPitch",
+        "cuMemAllocFromPoolAsync", "cuMemFreeAsync", "cuStreamCreate", "cuStreamCreateWithPriority",
+        "cuStreamDestroy", "cuCtxSynchronize", "cuCtxCreate"}) {
     EXPECT_EQ(control().calls(call), 0U) << call;
   }
 }

@@ -38,9 +38,9 @@ std::string h264(int width, int height, const std::string& options) {
   file = std::filesystem::temp_directory_path() / name;
   const RunResult encoded =
       play("videotestsrc pattern=ball num-buffers=" + std::to_string(kPictures) +
-           " ! video/x-raw,format=I420,width=" + std::to_string(width) +
-           ",height=" + std::to_string(height) + ",framerate=30/1 ! x264enc speed-preset=ultrafast " +
-           options + " ! video/x-h264,stream-format=byte-stream ! filesink location=" + file);
+           " ! video/x-raw,format=I420,width=" + std::to_string(width) + ",height=" +
+           std::to_string(height) + ",framerate=30/1 ! x264enc speed-preset=ultrafast " + options +
+           " ! video/x-h264,stream-format=byte-stream ! filesink location=" + file);
   EXPECT_TRUE(encoded.eos) << encoded.error << ": " << encoded.debug;
   return file;
 }
