@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "decoder.h"
 
+extern "C" {
+#include <libavutil/hwcontext.h>
+}
 #include <fmt/format.h>
 
 #include <cstring>
@@ -18,6 +21,13 @@ bool fill(AVPacket& packet, std::span<const std::uint8_t> data) {
   if (av_new_packet(&packet, static_cast<int>(data.size())) < 0) return false;
   std::memcpy(packet.data, data.data(), data.size());
   return true;
+}
+
+/// FFmpeg can give out a surface of one size with the size of another, such as VP8 that was not
+/// opened anew; to read past its end would be the end of the device for this process.
+bool lies_within_surface(const AVFrame& picture) {
+  const auto& all = *reinterpret_cast<const AVHWFramesContext*>(picture.hw_frames_ctx->data);
+  return picture.width <= all.width && picture.height <= all.height;
 }
 
 }  // namespace
@@ -271,6 +281,11 @@ Step Decoder::receive(FramePtr& frame) {
     // Most of FFmpeg's decoders go on without a surface, and give out the frame without a picture.
     why_ = "NVDEC had no surface left for a picture";
     return Step::kNoSurface;
+  }
+  if (received->format == AV_PIX_FMT_CUDA && !lies_within_surface(*received)) {
+    why_ = fmt::format("a picture of {} x {} is larger than its surface", received->width,
+                       received->height);
+    return Step::kBadData;
   }
   is_opening_ = false;
   is_warm_ = spec_.path == Path::kNvdec;

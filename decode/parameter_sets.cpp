@@ -26,9 +26,22 @@ std::size_t find_start_code(std::span<const std::uint8_t> data, std::size_t at) 
   return data.size();
 }
 
+/// RFC 6386, 9.1: a frame tag of three bytes, of which the first bit is 0 for a key frame, a start
+/// code, and two sides of 14 bits. The two bits above each are of no matter to a decoder.
+std::string vp8_size(std::span<const std::uint8_t> frame) {
+  if (frame.size() < 10 || (frame[0] & 1) != 0) return {};
+  if (frame[3] != 0x9d || frame[4] != 0x01 || frame[5] != 0x2a) return {};
+  std::string size;
+  for (const int byte : {frame[6] & 0xff, frame[7] & 0x3f, frame[8] & 0xff, frame[9] & 0x3f}) {
+    size.push_back(static_cast<char>(byte));
+  }
+  return size;
+}
+
 }  // namespace
 
 std::string parameter_sets(AVCodecID codec, std::span<const std::uint8_t> access_unit) {
+  if (codec == AV_CODEC_ID_VP8) return vp8_size(access_unit);
   std::string sets;
   if (codec != AV_CODEC_ID_H264 && codec != AV_CODEC_ID_HEVC) return sets;
   std::size_t at = find_start_code(access_unit, 0);

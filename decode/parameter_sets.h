@@ -9,9 +9,10 @@
 
 namespace nv12slot::decode {
 
-/// The parameter sets that describe the format (SPS, and VPS of H.265) at the head of an access
-/// unit of an H.264 or H.265 byte stream, one after the other as they are; empty if there are none,
-/// or for another codec. Reads up to the first slice only.
+/// What describes the format at the head of an access unit: the parameter sets of an H.264 or H.265
+/// byte stream (SPS, and VPS of H.265), one after the other as they are; the size in a key frame of
+/// VP8, of which FFmpeg 5.1 does not open NVDEC anew when it changes. Empty if there is none, or
+/// for another codec. Reads up to the first slice only.
 [[nodiscard]] std::string parameter_sets(AVCodecID codec,
                                          std::span<const std::uint8_t> access_unit);
 

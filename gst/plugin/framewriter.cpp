@@ -28,18 +28,6 @@ Nv12Planes planes_of(const AVFrame& surface) {
           y_pitch, uv_pitch};
 }
 
-/// Whether the picture lies within its surface. Of a damaged stream it may not: FFmpeg can give out
-/// a surface of one size with the size of another, and to read past its end would be the end of the
-/// device for this process.
-bool lies_within(const AVFrame& surface, const Nv12Layout& layout) {
-  const auto* frames = reinterpret_cast<const AVHWFramesContext*>(surface.hw_frames_ctx->data);
-  const std::size_t left = surface.crop_left & ~std::size_t{1};
-  const std::size_t top = surface.crop_top & ~std::size_t{1};
-  return left + layout.width <= static_cast<std::size_t>(frames->width) &&
-         top + layout.height <= static_cast<std::size_t>(frames->height) &&
-         surface.height <= frames->height;
-}
-
 Status put(Device& device, const AVFrame& surface, const Nv12Planes& to, const Nv12Layout& layout,
            StreamHandle stream) {
   const Nv12Planes from = planes_of(surface);
@@ -60,9 +48,6 @@ Result<bool> FrameWriter::write(decode::FramePtr& frame, const decode::Decoder& 
                               : upload(*frame, hold, stream);
     if (!status) return status.error();
     return false;
-  }
-  if (!lies_within(*frame, layout)) {
-    return Error{Errc::kInvalidArgument, "the picture is larger than the surface it came in"};
   }
   decode::FrameReaper& reaper = decode::FrameReaper::of(*device_);
   if (to_host) {

@@ -206,8 +206,9 @@ StreamDecoder::Stream stream_of(GstNv12SlotDec* self, const GstVideoCodecState* 
   stream.codec = codec_of(gst_caps_get_structure(state->caps, 0));
   stream.device = dec.device_lost ? nullptr : dec.device.get();
   stream.force = settings.force_path;
-  // H.264 and H.265 tell it in the stream, and the caps change with what does not matter.
-  const bool tells_itself = stream.codec == AV_CODEC_ID_H264 || stream.codec == AV_CODEC_ID_HEVC;
+  // These tell it in the stream (parameter_sets()), and the caps change with what does not matter.
+  const bool tells_itself = stream.codec == AV_CODEC_ID_H264 || stream.codec == AV_CODEC_ID_HEVC ||
+                            stream.codec == AV_CODEC_ID_VP8;
   if (!tells_itself) stream.format = format_in(state->caps);
   stream.extradata = extradata_of(stream.codec, state->codec_data);
   stream.low_latency = settings.low_latency;

@@ -61,6 +61,16 @@ TEST(ParameterSets, h265_has_video_and_sequence_parameter_sets) {
             (Bytes{0x40, 1, 7, 0x42, 1, 8}));
 }
 
+TEST(ParameterSets, vp8_has_the_size_in_its_key_frames) {
+  const auto vp8 = [](const Bytes& frame) { return sets(AV_CODEC_ID_VP8, frame); };
+  // Bits above the 14 of a side ask for scaling when shown.
+  EXPECT_EQ(vp8({0x10, 2, 0, 0x9d, 1, 0x2a, 0x40, 0x01, 0xf0, 0x80, 7}),
+            (Bytes{0x40, 0x01, 0xf0, 0x00}));
+  EXPECT_EQ(vp8({0x11, 2, 0, 0x9d, 1, 0x2a, 0x40, 0x01, 0xf0, 0x00, 7}), Bytes{}) << "no key frame";
+  EXPECT_EQ(vp8({0x10, 2, 0, 0x9d, 1, 0x2b, 0x40, 0x01, 0xf0, 0x00, 7}), Bytes{}) << "damaged";
+  EXPECT_EQ(vp8({0x10, 2, 0, 0x9d, 1, 0x2a, 0x40, 0x01, 0xf0}), Bytes{}) << "ends early";
+}
+
 TEST(ParameterSets, the_search_ends_at_the_first_slice) {
   for (const std::uint8_t slice : {0x61, 0x62, 0x63, 0x64, 0x65}) {
     EXPECT_EQ(h264({0, 0, 1, slice, 1, 0, 0, 1, 0x67, 2}), Bytes{});
