@@ -21,8 +21,6 @@ using standin::control;
 constexpr Domain kDevice = 0;
 /// After how many damaged streams a good one is to be decoded as ever.
 constexpr unsigned kGoodOne = 4;
-/// Good streams have times after this one, damaged ones before.
-constexpr GstClockTime kGoodTime = 3600 * GST_SECOND;
 
 /// What an element is given, and what is downstream of it.
 struct Kind {
@@ -91,18 +89,15 @@ class Camera {
     gst_element_set_state(harness_->element, GST_STATE_PLAYING);
   }
 
-  /// Pictures of the good stream that is played in this element now.
+  /// Pictures that come out while a good stream is played to its end.
   unsigned play_good(const Seed& seed) {
-    good_ = 0;
+    const unsigned before = pictures_;
     begin(seed.caps);
-    for (Packet packet : seed.packets) {
-      const GstClockTime first = seed.packets.front().pts;
-      if (GST_CLOCK_TIME_IS_VALID(packet.pts)) packet.pts = packet.pts - first + kGoodTime;
-      packet.dts = GST_CLOCK_TIME_NONE;
+    for (const Packet& packet : seed.packets) {
       EXPECT_EQ(push(packet, make(packet.bytes)), GST_FLOW_OK);
     }
     push(gst_event_new_eos());
-    const unsigned good = good_;
+    const unsigned good = pictures_ - before;
     flush();
     return good;
   }
@@ -135,7 +130,6 @@ class Camera {
     while (gst::BufferPtr frame{gst_harness_try_pull(harness_)}) {
       ++pictures_;
       EXPECT_NE(gst_buffer_get_nv12_slot_meta(frame.get()), nullptr);
-      if (GST_BUFFER_PTS_IS_VALID(frame.get()) && GST_BUFFER_PTS(frame.get()) >= kGoodTime) ++good_;
       if (is_holding_) held_.push_back(std::move(frame));
     }
     while (GstEvent* event = gst_harness_try_pull_event(harness_)) gst_event_unref(event);
@@ -146,12 +140,15 @@ class Camera {
   GstHarness* harness_ = nullptr;
   std::vector<gst::BufferPtr> held_;
   bool is_holding_ = false;
-  unsigned good_ = 0, pictures_ = 0;
+  unsigned pictures_ = 0;
 };
 
 /// Caps that do not tell the truth, but which the element may be given.
 std::string lying_caps(const Seed& seed, const std::vector<Seed>& all, Chance& chance) {
-  if (chance.one_in(4)) return chance.of(all).caps;
+  if (chance.one_in(4)) {
+    const Seed& other = chance.of(all);
+    return other.codec == AV_CODEC_ID_MJPEG ? seed.caps : other.caps;  // MayLeak
+  }
   const gst::CapsPtr caps(gst_caps_from_string(seed.caps.c_str()));
   GstCaps* const to = caps.get();
   static const std::vector<int> kSides{1, 2, 17, 96, 4096, 16384, 65536};
@@ -199,7 +196,7 @@ gst::BufferPtr odd_buffer(const Bytes& bytes, Chance& chance) {
       return Camera::make({});
     case 2: {
       Bytes large = bytes;
-      large.resize(std::size_t{4} << 20, chance.one_in(2) ? 0 : chance.byte());
+      large.resize(std::size_t{1} << 20, chance.one_in(2) ? 0 : chance.byte());
       return Camera::make(large);
     }
     case 3: {
@@ -260,13 +257,21 @@ class ElementFuzzTest : public testing::Test {
   static void expect_nothing_left() {
     EXPECT_TRUE(gst::comes_to_be_unused(kHostDomain)) << "a slot of the host was leaked";
     if (!control().present()) return;
+    EXPECT_EQ(Process::get().pool->stats(kDevice).quarantined, 0U) << "a slot was given up";
     EXPECT_TRUE(gst::comes_to_be_unused(kDevice)) << "a slot of the device was leaked";
     EXPECT_EQ(control().hazards(), 0U) << control().last_hazard();
+  }
+
+  /// No more than that are left once what is to be closed is closed, which other threads do.
+  static void expect_decoders(unsigned most) {
+    for (int i = 0; i < 5000 && control().live_decoders(kDevice) > most; ++i) g_usleep(1000);
+    EXPECT_LE(control().live_decoders(kDevice), most);
   }
 
   /// Whether pictures of it may still come.
   static bool play(Camera& camera, const Seed& seed, Chance& chance) {
     const Packets packets = mutate(seed, seeds(), chance);
+    const MayLeak may_leak(control().present() && seed.codec == AV_CODEC_ID_MJPEG);
     camera.set_holding(chance.one_in(4));
     if (control().present()) control().set_delay(chance.one_in(8) ? 100 : 0, 0);
     bool goes_on = camera.begin(chance.one_in(4) ? lying_caps(seed, seeds(), chance) : seed.caps);
@@ -324,7 +329,8 @@ TEST_F(ElementFuzzTest, damaged_streams_do_no_harm) {
     const bool some_are_left = play(camera, seed, chance);
     if (chance.one_in(kGoodOne)) {
       const unsigned good = camera.play_good(seed);
-      // Pictures that were left may get a time of the good stream's.
+      // Those that were left come too, and GstVideoDecoder mixes up their times with the good
+      // ones'.
       EXPECT_TRUE(good == seed.pictures || (some_are_left && good > seed.pictures))
           << good << " pictures of a good stream after a damaged one";
     }
@@ -336,12 +342,11 @@ TEST_F(ElementFuzzTest, damaged_streams_do_no_harm) {
   cameras.clear();
   if (!control().present()) return;
   // Open decoders are parked for the next camera; without room for them all are closed.
-  EXPECT_LE(control().live_decoders(kDevice), 16U);
+  expect_decoders(16);
   const gst::ObjectPtr<GstElement> element(static_cast<GstElement*>(
       gst_object_ref_sink(gst_element_factory_make("nv12slotdec", nullptr))));
   g_object_set(element.get(), "decoder-cache-cap", 0u, nullptr);
-  for (int i = 0; i < 5000 && control().live_decoders(kDevice) > 0; ++i) g_usleep(1000);
-  EXPECT_EQ(control().live_decoders(kDevice), 0U);
+  expect_decoders(0);
 }
 
 }  // namespace
