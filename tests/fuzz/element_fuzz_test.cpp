@@ -273,7 +273,7 @@ class ElementFuzzTest : public testing::Test {
     const Packets packets = mutate(seed, seeds(), chance);
     const MayLeak may_leak(control().present() && seed.codec == AV_CODEC_ID_MJPEG);
     camera.set_holding(chance.one_in(4));
-    if (control().present()) control().set_delay(chance.one_in(8) ? 100 : 0, 0);
+    if (control().present()) control().set_delay(chance.one_in(16) ? 5000 : 0, 0);
     bool goes_on = camera.begin(chance.one_in(4) ? lying_caps(seed, seeds(), chance) : seed.caps);
     for (const Packet& packet : packets) {
       if (!goes_on) break;
