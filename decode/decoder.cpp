@@ -202,6 +202,9 @@ Step Decoder::step_of(int result, const char* what) {
   why_ = fmt::format("{}: {}", what, error_text(result));
   // FFmpeg's "No decoder surfaces left".
   if (result == AVERROR(ENOMEM)) return spec_.device != nullptr ? Step::kNoSurface : Step::kLost;
+  // Until a picture comes: FFmpeg's VP9 takes nothing any more after a size that cannot be, and the
+  // next camera, or this one restarted, must not be given such a decoder.
+  is_warm_ = false;
   return Step::kBadData;
 }
 
@@ -285,6 +288,7 @@ Step Decoder::receive(FramePtr& frame) {
   if (received->format == AV_PIX_FMT_CUDA && !lies_within_surface(*received)) {
     why_ = fmt::format("a picture of {} x {} is larger than its surface", received->width,
                        received->height);
+    is_warm_ = false;
     return Step::kBadData;
   }
   is_opening_ = false;

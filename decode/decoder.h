@@ -90,7 +90,8 @@ class Decoder {
   [[nodiscard]] int delay() const;
   /// Why the last call did not do what it should, for a person.
   [[nodiscard]] const std::string& why() const { return why_; }
-  /// NVDEC: a picture came out since it was opened, and nothing failed: worth keeping.
+  /// NVDEC: a picture came out since it was opened and since data was last damaged, and nothing
+  /// failed: worth keeping.
   [[nodiscard]] bool is_warm() const { return is_warm_ && !is_lost_; }
   /// NVDEC: how often it was opened; more than once where the stream's format changed inside.
   [[nodiscard]] unsigned times_opened() const { return times_opened_; }

@@ -271,6 +271,19 @@ TEST_F(NvdecTest, a_device_that_failed_is_lost_and_its_decoder_not_worth_keeping
   standin_.stick(0, nullptr, 0);
 }
 
+TEST_F(NvdecTest, a_decoder_is_worth_keeping_again_when_a_picture_follows_damaged_data) {
+  const std::vector<Unit> units = encode({});
+  const auto decoder = open(on_nvdec());
+  std::vector<Shown> shown;
+  send_all(*decoder, {units.begin(), units.begin() + 3}, shown);
+  ASSERT_TRUE(decoder->is_warm());
+  const std::vector<std::uint8_t> damaged = {0, 0, 1, 0x65, 0xff, 0xff};
+  ASSERT_EQ(decoder->send(damaged, 3), Step::kBadData);
+  EXPECT_FALSE(decoder->is_warm());
+  send_all(*decoder, units, shown);
+  EXPECT_TRUE(decoder->is_warm());
+}
+
 TEST_F(NvdecTest, nothing_spoils_a_graph_that_another_thread_captures) {
   const std::vector<Unit> units = encode({});
   ASSERT_NE(&device(), nullptr);
