@@ -328,7 +328,11 @@ TEST_F(ElementFuzzTest, damaged_streams_do_no_harm) {
     SCOPED_TRACE(seed.name + ", " + kKinds[at].properties);
     const bool some_are_left = play(camera, seed, chance);
     if (chance.one_in(kGoodOne)) {
-      const unsigned good = camera.play_good(seed);
+      unsigned good = camera.play_good(seed);
+      if (good < seed.pictures && may_get_stuck(seed.codec)) {
+        camera.restart();
+        good = camera.play_good(seed);
+      }
       // Those that were left come too, and GstVideoDecoder mixes up their times with the good
       // ones'.
       EXPECT_TRUE(good == seed.pictures || (some_are_left && good > seed.pictures))
