@@ -349,16 +349,21 @@ TEST_F(HungCloseTest, nobody_who_parks_or_closes_waits_for_a_close) {
 
 TEST_F(HungCloseTest, a_close_counts_as_hung_after_5_seconds_and_not_before) {
   static_assert(DecoderCache::kHung == std::chrono::seconds(5));
+  // What expires at that moment shows that the keeper has looked.
+  cache_.set_idle_timeout(DecoderCache::kHung - Duration(1));
   const auto gate = close_hanging();
+  park_used(1);
   clock_.wait_for_waiter();
   clock_.advance(DecoderCache::kHung - Duration(1));
+  ASSERT_TRUE(eventually([&] { return cache_.stats().expired == 1; }));
   EXPECT_EQ(cache_.stats().hung, 0u);
-  EXPECT_EQ(cache_.stats().closing, 1u);
+  EXPECT_EQ(cache_.stats().closing, 2u);
   clock_.advance(Duration(1));
   EXPECT_TRUE(eventually([&] { return cache_.stats().hung == 1; }));
+  EXPECT_TRUE(closes(1));
   EXPECT_EQ(cache_.stats().closing, 0u);
   gate->open();
-  EXPECT_TRUE(closes(1));
+  EXPECT_TRUE(closes(2));
 }
 
 TEST_F(HungCloseTest, a_new_thread_closes_the_others) {
