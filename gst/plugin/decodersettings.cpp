@@ -27,8 +27,8 @@ decode::DecoderCache& cache() {
 
 }  // namespace
 
-void install_decoder_properties(GObjectClass* object_class) {
-  install_slot_properties(object_class, "nv12slotdec");
+void install_decoder_properties(GObjectClass* object_class, const char* element) {
+  install_slot_properties(object_class, element);
   constexpr auto kReady = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |
                                                    GST_PARAM_MUTABLE_READY);
   constexpr auto kPlaying = static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS |

@@ -26,8 +26,8 @@ enum DecoderProperty {
   PROP_DECODER_CACHE_TIMEOUT,
 };
 
-/// Adds those of every slot element, and these.
-void install_decoder_properties(GObjectClass* object_class);
+/// Adds those of every slot element, and these, to the class of `element`, the factory's name.
+void install_decoder_properties(GObjectClass* object_class, const char* element);
 /// Process-wide ones take effect at once.
 void set_decoder_property(DecoderSettings& settings, guint id, const GValue* value);
 /// All but PROP_STATS and PROP_PATH.

@@ -860,7 +860,7 @@ static void gst_nv12_slot_dec_class_init(GstNv12SlotDecClass* klass) {
   object_class->set_property = slot_dec_set_property;
   object_class->get_property = slot_dec_get_property;
   object_class->finalize = slot_dec_finalize;
-  install_decoder_properties(object_class);
+  install_decoder_properties(object_class, "nv12slotdec");
 
   auto* element_class = GST_ELEMENT_CLASS(klass);
   element_class->change_state = slot_dec_change_state;

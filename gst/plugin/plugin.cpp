@@ -5,6 +5,7 @@
 #include "nv12slotcopy.h"
 #ifdef HAVE_FFMPEG
 #include "nv12slotdec.h"
+#include "nv12slotsrc.h"
 #endif
 
 // TRUE also without a GPU: FALSE would blacklist the plugin until its file changes.
@@ -12,6 +13,7 @@ static gboolean plugin_init(GstPlugin* plugin) {
   gboolean registered = GST_ELEMENT_REGISTER(nv12slotcopy, plugin);
 #ifdef HAVE_FFMPEG
   registered = GST_ELEMENT_REGISTER(nv12slotdec, plugin) && registered;
+  registered = GST_ELEMENT_REGISTER(nv12slotsrc, plugin) && registered;
 #endif
   return registered;
 }
