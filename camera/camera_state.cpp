@@ -93,10 +93,16 @@ std::optional<CameraState::Watch> CameraState::next_watch(const Seen& seen) cons
     consider(settings_.connect_timeout, attempt_started_, Fault::kConnectTimeout);
     return next;
   }
-  // A frame that downstream kept waiting held the packets behind it back.
-  const TimePoint frame = seen.last_frame.value_or(*seen.first_packet);
-  consider(settings_.packet_timeout, std::max(*seen.last_packet, frame), Fault::kPacketTimeout);
-  consider(settings_.frame_timeout, frame, Fault::kFrameTimeout);
+  // What downstream does not take is no fault of the camera's.
+  if (!seen.is_held_back) {
+    const TimePoint packet =
+        seen.was_held_back ? std::max(*seen.last_packet, *seen.was_held_back) : *seen.last_packet;
+    consider(settings_.packet_timeout, packet, Fault::kPacketTimeout);
+  }
+  if (!seen.is_blocked) {
+    consider(settings_.frame_timeout, seen.last_frame.value_or(*seen.first_packet),
+             Fault::kFrameTimeout);
+  }
   return next;
 }
 
@@ -104,7 +110,6 @@ Action CameraState::poll(TimePoint now, const Seen& seen) {
   if (status_ == Status::kWaiting) return now >= retry_at_ ? connect(now) : Action::kNone;
   if (!is_connected()) return Action::kNone;
   look(seen);
-  if (seen.is_blocked) return Action::kNone;
   const std::optional<Watch> watch = next_watch(seen);
   return watch && now >= watch->at ? fault(now, seen, watch->fault) : Action::kNone;
 }
@@ -113,10 +118,12 @@ std::optional<TimePoint> CameraState::deadline(TimePoint now, const Seen& seen) 
   if (status_ == Status::kWaiting) return retry_at_;
   if (!is_connected()) return std::nullopt;
   const std::optional<Watch> watch = next_watch(seen);
-  if (!watch) return std::nullopt;
-  // Nobody tells when whoever blocks goes on.
+  if (!seen.is_blocked && !seen.is_held_back) {
+    return watch ? std::optional(watch->at) : std::nullopt;
+  }
+  // Nobody tells when downstream goes on.
   constexpr Duration kLookAgain = std::chrono::seconds(1);
-  return seen.is_blocked ? std::max(watch->at, now + kLookAgain) : watch->at;
+  return watch ? std::min(watch->at, now + kLookAgain) : now + kLookAgain;
 }
 
 Duration CameraState::retry_in(TimePoint now) const {

@@ -30,8 +30,11 @@ struct CameraSettings {
 /// What was seen of the connection at hand.
 struct Seen {
   std::optional<TimePoint> first_packet, last_packet;
-  std::optional<TimePoint> first_frame, last_frame;  ///< decoded and given on
-  bool is_blocked = false;  ///< whoever takes the frames keeps the camera waiting
+  bool is_held_back = false;               ///< no packet can come, as none is taken
+  std::optional<TimePoint> was_held_back;  ///< until then
+  std::optional<TimePoint> first_frame;    ///< decoded and given on
+  std::optional<TimePoint> last_frame;     ///< downstream had taken it
+  bool is_blocked = false;                 ///< downstream is taking one, and takes its time
 };
 
 struct CameraStats {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "parameter_sets.h"
 
+#include <string_view>
+
 namespace nv12slot::decode {
 namespace {
 
@@ -54,7 +56,10 @@ std::string parameter_sets(AVCodecID codec, std::span<const std::uint8_t> access
     // Zeros before a start code belong to it, or pad.
     std::size_t end = at;
     while (end > unit && access_unit[end - 1] == 0) --end;
-    sets.append(reinterpret_cast<const char*>(access_unit.data()) + unit, end - unit);
+    // Parsers insert sets that the stream may have again.
+    const std::string_view set(reinterpret_cast<const char*>(access_unit.data()) + unit,
+                               end - unit);
+    if (sets.find(set) == std::string::npos) sets.append(set);
   }
   return sets;
 }

@@ -43,7 +43,7 @@ std::string to_text(const GstCaps* caps) {
   return result;
 }
 
-/// On the clock of the pipeline the source stands in; negative where it is before its segment.
+/// Where a time of a segment stands in its stream; none for what is before it.
 GstClockTime running_time(const GstSegment& segment, GstClockTime time) {
   guint64 result = 0;
   if (!GST_CLOCK_TIME_IS_VALID(time)) return GST_CLOCK_TIME_NONE;
@@ -204,11 +204,6 @@ bool CameraConnection::build() {
         return GST_BUS_DROP;
       },
       this, nullptr);
-  if (request_.clock != nullptr) {
-    gst_pipeline_use_clock(GST_PIPELINE(pipeline_.get()), request_.clock.get());
-    gst_element_set_start_time(pipeline_.get(), GST_CLOCK_TIME_NONE);
-    gst_element_set_base_time(pipeline_.get(), request_.base_time);
-  }
   set_up_source();
   return true;
 }
@@ -250,6 +245,8 @@ void CameraConnection::set_up_rtsp() {
                request_.protocols, "tcp-timeout",
                static_cast<guint64>(request_.connect_timeout / GST_USECOND), "tls-validation-flags",
                request_.tls_validation_flags, nullptr);
+  // The feed finds what the timestamps mean here, see StreamTime.
+  gst_util_set_object_arg(G_OBJECT(source_), "buffer-mode", "none");
   // Nothing but the first video is asked of the camera.
   connect(
       source_, "select-stream", +[](GstElement*, guint, GstCaps* caps, gpointer data) -> gboolean {
@@ -280,9 +277,7 @@ void CameraConnection::link_source_pad(GstPad* pad) {
     }
   }
   gst_pad_add_probe(
-      pad,
-      static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST |
-                                   GST_PAD_PROBE_TYPE_PULL),
+      pad, static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BUFFER | GST_PAD_PROBE_TYPE_BUFFER_LIST),
       [](GstPad*, GstPadProbeInfo* info, gpointer data) {
         auto* const self = static_cast<CameraConnection*>(data);
         if ((info->type & GST_PAD_PROBE_TYPE_BUFFER_LIST) != 0) {
@@ -373,18 +368,6 @@ void CameraConnection::tell_no_video() {
 
 // ---- What comes of it -------------------------------------------------------------------------
 
-void CameraConnection::ask_latency() {
-  asked_latency_ = true;
-  const QueryPtr query(gst_query_new_latency());
-  gboolean live = FALSE;
-  GstClockTime least = 0;
-  if (!gst_element_query(pipeline_.get(), query.get())) return;
-  gst_query_parse_latency(query.get(), &live, &least, nullptr);
-  // What is not live counts from its own beginning.
-  is_on_clock_ = live && request_.clock != nullptr;
-  if (live) latency_ = least;
-}
-
 GstFlowReturn CameraConnection::take_sample() {
   GstSample* const sample = gst_app_sink_pull_sample(GST_APP_SINK(sink_));
   if (sample == nullptr) return GST_FLOW_FLUSHING;
@@ -397,12 +380,11 @@ GstFlowReturn CameraConnection::take_sample() {
     GST_BUFFER_PTS(buffer.get()) = running_time(segment, GST_BUFFER_PTS(buffer.get()));
     GST_BUFFER_DTS(buffer.get()) = running_time(segment, GST_BUFFER_DTS(buffer.get()));
   }
-  if (!asked_latency_) ask_latency();
   EncodedQueue::Item item;
   item.connection = request_.number;
   item.buffer = std::move(buffer);
   item.caps = std::move(caps);
-  item.is_on_clock = is_on_clock_;
+  item.arrival = steady_clock().now();
   return queue_->push(std::move(item)) ? GST_FLOW_OK : GST_FLOW_EOS;
 }
 

@@ -36,9 +36,6 @@ class CameraConnection : public std::enable_shared_from_this<CameraConnection> {
     guint64 latency = 0;          ///< ns, of the jitter buffer
     guint64 connect_timeout = 0;  ///< ns, 0: the source's own
     guint tls_validation_flags = 0;
-    /// The camera's time is the running time of these; none: it has its own, from 0.
-    ObjectPtr<GstClock> clock;
-    GstClockTime base_time = GST_CLOCK_TIME_NONE;
   };
 
   /// Told of every fault, on any thread; it may be a last time while close() runs. Quick. The end
@@ -68,8 +65,6 @@ class CameraConnection : public std::enable_shared_from_this<CameraConnection> {
 
   [[nodiscard]] std::uint64_t number() const { return request_.number; }
   [[nodiscard]] Traffic traffic() const;
-  /// ns between a frame's time and its coming, as the source says; known with its first frame.
-  [[nodiscard]] GstClockTime latency() const { return latency_.load(); }
 
  private:
   struct Private {};
@@ -87,7 +82,6 @@ class CameraConnection : public std::enable_shared_from_this<CameraConnection> {
   void add_parsebin(GstPad* pad);
   void take_stream(GstPad* pad);
   void tell_no_video();
-  void ask_latency();
   GstFlowReturn take_sample();
   void handle_message(GstMessage* message);
   void tell(camera::Fault fault, std::string text);
@@ -106,8 +100,6 @@ class CameraConnection : public std::enable_shared_from_this<CameraConnection> {
   GstElement* source_ = nullptr;  // in it
   GstElement* sink_ = nullptr;    // in it
   std::atomic<bool> has_pad_{false}, has_video_{false}, has_selected_{false};
-  bool asked_latency_ = false, is_on_clock_ = false;  // of the thread that brings frames
-  std::atomic<GstClockTime> latency_{0};
 
   std::atomic<Duration::rep> first_{0}, last_{0};
   std::atomic<std::uint64_t> packets_{0}, bytes_{0};

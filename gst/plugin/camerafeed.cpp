@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "camerafeed.h"
 
+#include <algorithm>
 #include <atomic>
 #include <utility>
 
 #include "nv12slot/clock.h"
+#include "poolcontrol.h"
+#include "stream_time.h"
 
 GST_DEBUG_CATEGORY_EXTERN(nv12slotsrc_debug);
 #define GST_CAT_DEFAULT nv12slotsrc_debug
@@ -30,9 +33,10 @@ struct Feed {
   CapsPtr caps;                  // that are out
   std::uint64_t connection = 0;  // at hand; 0: none yet
   bool waits_for_key = false;
-  GstClockTimeDiff offset = 0;  // of the connection at hand: its time to running time
-  GstClockTime position = GST_CLOCK_TIME_NONE;  // where the frames sent so far end
-  GstClockTime duration = 0;                    // of a frame
+  camera::StreamTime time;                 // of the connection at hand, if live
+  std::optional<GstClockTimeDiff> offset;  // of its times, if it is a file
+  GstClockTime position = 0;               // where the frames sent so far end
+  GstClockTime duration = 0;               // of a frame
 
   // A leaf.
   Mutex mutex;
@@ -103,53 +107,57 @@ void begin_stream(GstNv12SlotFeed* self) {
   push_event(self, event);
 }
 
-GstClockTime running_time_now(GstNv12SlotFeed* self) {
-  return gst_element_get_current_running_time(GST_ELEMENT(self));
-}
-
-/// The connection's first frame: what its times are to become.
-void begin_connection(GstNv12SlotFeed* self, const EncodedQueue::Item& item) {
+void begin_connection(GstNv12SlotFeed* self, std::uint64_t connection) {
   Feed& feed = *self->impl;
-  const bool is_first = feed.connection == 0;
-  feed.connection = item.connection;
+  feed.connection = connection;
   feed.waits_for_key = true;
   feed.decoder_failed = false;
-  feed.offset = 0;
-  {
-    MutexLock lock(feed.mutex);
-    feed.seen_connection = item.connection;
-    feed.seen = camera::Seen();
-  }
-  const GstClockTime first = GST_BUFFER_PTS(item.buffer.get());
-  if (!GST_CLOCK_TIME_IS_VALID(first)) return;
-  GstClockTime wanted = first;
-  if (feed.is_live && !item.is_on_clock) {
-    wanted = running_time_now(self);
-  } else if (!feed.is_live && !is_first && GST_CLOCK_TIME_IS_VALID(feed.position)) {
-    wanted = feed.position;
-  }
-  // A clock of the camera's that went too fast before.
-  if (GST_CLOCK_TIME_IS_VALID(feed.position) && wanted < feed.position) wanted = feed.position;
-  feed.offset = GST_CLOCK_DIFF(first, wanted);
+  feed.time = camera::StreamTime(to_duration(feed.position));
+  feed.offset.reset();
+  MutexLock lock(feed.mutex);
+  feed.seen_connection = connection;
+  feed.seen = camera::Seen();
 }
 
-GstClockTime moved(GstClockTime time, GstClockTimeDiff offset) {
-  if (!GST_CLOCK_TIME_IS_VALID(time)) return time;
-  const GstClockTimeDiff result = static_cast<GstClockTimeDiff>(time) + offset;
-  return result < 0 ? 0 : static_cast<GstClockTime>(result);
+GstClockTime to_clock_time(Duration time) {
+  return static_cast<GstClockTime>(std::max(time.count(), Duration::rep{0}));
 }
 
-void stamp(GstNv12SlotFeed* self, GstBuffer* buffer) {
+/// A camera's frame was current when it came.
+void stamp_live(GstNv12SlotFeed* self, GstBuffer* buffer, TimePoint arrival) {
+  camera::StreamTime& time = self->impl->time;
+  const Duration now = to_duration(gst_element_get_current_running_time(GST_ELEMENT(self)));
+  std::optional<Duration> pts;
+  if (GST_BUFFER_PTS_IS_VALID(buffer)) pts = to_duration(GST_BUFFER_PTS(buffer));
+  GST_BUFFER_PTS(buffer) = to_clock_time(time.map(pts, now - (steady_clock().now() - arrival)));
+  if (GST_BUFFER_DTS_IS_VALID(buffer)) {
+    GST_BUFFER_DTS(buffer) = std::min(
+        GST_BUFFER_PTS(buffer), to_clock_time(time.shift(to_duration(GST_BUFFER_DTS(buffer)))));
+  }
+}
+
+/// A file's frames go on where those before it ended.
+void stamp_stored(GstNv12SlotFeed* self, GstBuffer* buffer) {
   Feed& feed = *self->impl;
-  GST_BUFFER_PTS(buffer) = moved(GST_BUFFER_PTS(buffer), feed.offset);
-  GST_BUFFER_DTS(buffer) = moved(GST_BUFFER_DTS(buffer), feed.offset);
-  if (!GST_BUFFER_PTS_IS_VALID(buffer) && !GST_BUFFER_DTS_IS_VALID(buffer) && feed.is_live) {
-    GST_BUFFER_PTS(buffer) = running_time_now(self);
+  if (!feed.offset && GST_BUFFER_PTS_IS_VALID(buffer)) {
+    feed.offset = feed.position == 0 ? 0 : GST_CLOCK_DIFF(GST_BUFFER_PTS(buffer), feed.position);
+  }
+  for (GstClockTime* const time : {&GST_BUFFER_PTS(buffer), &GST_BUFFER_DTS(buffer)}) {
+    if (!GST_CLOCK_TIME_IS_VALID(*time)) continue;
+    *time = to_clock_time(to_duration(*time) + Duration(feed.offset.value_or(0)));
+  }
+}
+
+void stamp(GstNv12SlotFeed* self, GstBuffer* buffer, TimePoint arrival) {
+  Feed& feed = *self->impl;
+  if (feed.is_live) {
+    stamp_live(self, buffer, arrival);
+  } else {
+    stamp_stored(self, buffer);
   }
   if (!GST_BUFFER_PTS_IS_VALID(buffer)) return;
   if (GST_BUFFER_DURATION_IS_VALID(buffer)) feed.duration = GST_BUFFER_DURATION(buffer);
-  const GstClockTime end = GST_BUFFER_PTS(buffer) + feed.duration;
-  if (!GST_CLOCK_TIME_IS_VALID(feed.position) || end > feed.position) feed.position = end;
+  feed.position = std::max(feed.position, GST_BUFFER_PTS(buffer) + feed.duration);
 }
 
 /// What downstream has to know before the first frame after an outage.
@@ -159,8 +167,8 @@ void push_gap(GstNv12SlotFeed* self, GstClockTime from, GstClockTime to) {
     MutexLock lock(self->impl->mutex);
     had_frames = self->impl->stats.frames != 0;
   }
-  if (!had_frames || !GST_CLOCK_TIME_IS_VALID(from) || !GST_CLOCK_TIME_IS_VALID(to)) return;
-  if (to > from) push_event(self, gst_event_new_gap(from, to - from));
+  if (had_frames && GST_CLOCK_TIME_IS_VALID(to) && to > from)
+    push_event(self, gst_event_new_gap(from, to - from));
 }
 
 GstFlowReturn send(GstNv12SlotFeed* self, EncodedQueue::Item item) {
@@ -168,7 +176,7 @@ GstFlowReturn send(GstNv12SlotFeed* self, EncodedQueue::Item item) {
   const bool is_new = item.connection != feed.connection;
   const bool is_first = feed.connection == 0;
   const GstClockTime position = feed.position;
-  if (is_new) begin_connection(self, item);
+  if (is_new) begin_connection(self, item.connection);
   if (feed.decoder_failed) return GST_FLOW_OK;
   const bool is_key = !GST_BUFFER_FLAG_IS_SET(item.buffer.get(), GST_BUFFER_FLAG_DELTA_UNIT);
   if (feed.waits_for_key && !is_key) return GST_FLOW_OK;
@@ -181,11 +189,12 @@ GstFlowReturn send(GstNv12SlotFeed* self, EncodedQueue::Item item) {
     feed.caps = std::move(item.caps);
   }
   if (is_start) push_segment(self);
-  stamp(self, item.buffer.get());
+  stamp(self, item.buffer.get(), item.arrival);
   if (is_seam) {
     push_gap(self, position, GST_BUFFER_PTS(item.buffer.get()));
     GST_BUFFER_FLAG_SET(item.buffer.get(), GST_BUFFER_FLAG_DISCONT);
   }
+  GST_LOG_OBJECT(self, "%" GST_PTR_FORMAT, item.buffer.get());
   begin_push(feed, false);
   const GstFlowReturn result = gst_pad_push(self->src, item.buffer.release());
   end_push(feed);
@@ -293,7 +302,7 @@ GstStateChangeReturn feed_change_state(GstElement* element, GstStateChange trans
     feed.has_begun = false;
     feed.caps.reset();
     feed.connection = 0;
-    feed.position = GST_CLOCK_TIME_NONE;
+    feed.position = 0;
     feed.duration = 0;
     feed.ends = false;
     feed.queue->clear();

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "camerafeed.h"
+#include "camerasettings.h"
 #include "sourcefault.h"
 
 GST_DEBUG_CATEGORY_EXTERN(nv12slotsrc_debug);
@@ -20,6 +21,14 @@ using camera::Fault;
 using camera::Seen;
 using camera::Status;
 using Kind = EncodedQueue::Item::Kind;
+
+namespace {
+
+double seconds_since(TimePoint now, std::optional<TimePoint> then) {
+  return then ? std::chrono::duration<double>(now - *then).count() : -1;
+}
+
+}  // namespace
 
 std::shared_ptr<CameraRun> CameraRun::start(Setup setup) {
   auto run = std::make_shared<CameraRun>(Private{}, std::move(setup));
@@ -145,6 +154,9 @@ Seen CameraRun::seen() {
   Seen seen = feed_seen(setup_.feed, number_);
   if (connection_ == nullptr) return seen;
   const CameraConnection::Traffic traffic = connection_->traffic();
+  const EncodedQueue::Backlog backlog = setup_.queue->backlog();
+  seen.is_held_back = backlog.is_held_back;
+  seen.was_held_back = backlog.was_held_back;
   seen.first_packet = traffic.first;
   seen.last_packet = traffic.last;
   return seen;
@@ -162,6 +174,9 @@ CameraRun::Action CameraRun::next_action(TimePoint now) {
     if (action != Action::kNone) return action;
   }
   const Action action = state_.poll(now, seen);
+  GST_LOG_OBJECT(setup_.element, "%s, %.3f s after the last packet, %.3f s after the last frame%s",
+                 to_string(state_.status()), seconds_since(now, seen.last_packet),
+                 seconds_since(now, seen.last_frame), seen.is_blocked ? ", blocked" : "");
   if (action == Action::kDisconnect || action == Action::kGiveUp) text_.clear();
   return action;
 }

@@ -31,11 +31,20 @@ void EncodedQueue::clear() {
 
 bool EncodedQueue::push(Item item) {
   MutexLock lock(mutex_);
-  while (connection_ == item.connection && items_.size() >= kMost) changed_.wait(lock);
+  if (connection_ == item.connection && items_.size() >= kMost) {
+    backlog_.is_held_back = true;
+    while (connection_ == item.connection && items_.size() >= kMost) changed_.wait(lock);
+    backlog_ = {false, steady_clock().now()};
+  }
   if (connection_ != item.connection) return false;
   items_.push_back(std::move(item));
   changed_.notify_all();
   return true;
+}
+
+EncodedQueue::Backlog EncodedQueue::backlog() {
+  MutexLock lock(mutex_);
+  return backlog_;
 }
 
 std::optional<EncodedQueue::Item> EncodedQueue::pop() {

@@ -7,6 +7,7 @@
 #include <deque>
 #include <optional>
 
+#include "nv12slot/clock.h"
 #include "nv12slot/mutex.h"
 #include "raii.h"
 
@@ -28,9 +29,9 @@ class EncodedQueue {
     };
     Kind kind = Kind::kFrame;
     std::uint64_t connection = 0;
-    BufferPtr buffer;          ///< stamped with its connection's running time, where it has times
-    CapsPtr caps;              ///< of the buffer
-    bool is_on_clock = false;  ///< its time is the pipeline's running time, else the stream's own
+    BufferPtr buffer;   ///< with times of its connection's own, if any
+    CapsPtr caps;       ///< of the buffer
+    TimePoint arrival;  ///< of the buffer
   };
 
   /// From here on frames of `connection` are taken, and of no other.
@@ -42,6 +43,12 @@ class EncodedQueue {
 
   /// Waits while the queue is full. False if the item's connection is not the one to be heard.
   [[nodiscard]] bool push(Item item);
+  /// Whether a connection waits in push() now, and until when one did.
+  struct Backlog {
+    bool is_held_back = false;
+    std::optional<TimePoint> was_held_back;
+  };
+  [[nodiscard]] Backlog backlog();
   /// Waits for an item; none once interrupted.
   [[nodiscard]] std::optional<Item> pop();
   /// While on, pop() returns at once.
@@ -54,6 +61,7 @@ class EncodedQueue {
   CondVar changed_;
   std::deque<Item> items_ NV12SLOT_GUARDED_BY(mutex_);
   std::optional<std::uint64_t> connection_ NV12SLOT_GUARDED_BY(mutex_);
+  Backlog backlog_ NV12SLOT_GUARDED_BY(mutex_);
   bool interrupted_ NV12SLOT_GUARDED_BY(mutex_) = false;
 };
 

@@ -145,10 +145,6 @@ CameraConnection::Request request_of(GstNv12SlotSrc* self) {
   request.latency = properties.latency;
   request.connect_timeout = static_cast<guint64>(properties.settings.connect_timeout.count());
   request.tls_validation_flags = properties.tls_validation_flags;
-  if (properties.is_live()) {
-    request.clock.reset(gst_element_get_clock(GST_ELEMENT(self)));
-    request.base_time = gst_element_get_base_time(GST_ELEMENT(self));
-  }
   return request;
 }
 

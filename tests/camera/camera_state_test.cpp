@@ -131,17 +131,26 @@ TEST_F(CameraStateTest, the_frame_timeout_of_a_new_connection_runs_from_its_firs
 TEST_F(CameraStateTest, a_consumer_that_keeps_it_waiting_is_no_fault_of_the_camera) {
   start();
   play(seconds(1));
-  seen.is_blocked = true;
+  seen.is_blocked = seen.is_held_back = true;
   pass(std::chrono::hours(1));
   EXPECT_EQ(poll(), Action::kNone);
   EXPECT_GT(state.deadline(now, seen), now);
   EXPECT_LE(*state.deadline(now, seen), now + seconds(1)) << "nobody tells when it goes on";
-  // It goes on: the feed says so by the time of its last frame. No packet could come meanwhile.
-  seen.is_blocked = false;
-  seen.last_frame = now;
+  // It goes on, and no packet could come meanwhile.
+  seen.is_blocked = seen.is_held_back = false;
+  seen.last_frame = seen.was_held_back = now;
   EXPECT_EQ(poll(), Action::kNone);
   pass(seconds(5));
   EXPECT_EQ(poll(), Action::kDisconnect);
+}
+
+TEST_F(CameraStateTest, silence_is_noticed_while_downstream_takes_its_time_for_a_frame) {
+  start();
+  play(seconds(1));
+  seen.is_blocked = true;
+  pass(seconds(5));
+  EXPECT_EQ(poll(), Action::kDisconnect) << "it could send: nothing held it back";
+  EXPECT_EQ(state.stats().last_fault, Fault::kPacketTimeout);
 }
 
 TEST_F(CameraStateTest, timeouts_of_0_are_off) {
