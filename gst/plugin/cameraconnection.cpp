@@ -2,6 +2,7 @@
 #include "cameraconnection.h"
 
 #include <gst/app/gstappsink.h>
+#include <gst/sdp/gstsdpmessage.h>
 #include <sys/prctl.h>
 
 #include <string_view>
@@ -139,7 +140,7 @@ void CameraConnection::run() {
   if (build()) {
     // Most sources say why in a message, which comes first.
     if (gst_element_set_state(pipeline_.get(), GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
-      tell(Fault::kError, "The source did not start. See GST_DEBUG=2 for what it says.");
+      tell(Fault::kError, "its source did not start; GST_DEBUG=2 shows what it says");
     }
   }
   {
@@ -162,9 +163,9 @@ bool CameraConnection::build() {
   const bool has_credentials = !request_.camera.user.empty();
   source_ = gst_element_make_from_uri(GST_URI_SRC, request_.camera.uri.c_str(), "source", &error);
   if (source_ == nullptr) {
-    tell(Fault::kUnsupported, std::string("No source for this URI: ") +
+    tell(Fault::kUnsupported, std::string("no source for this URI: ") +
                                   (error != nullptr ? error->message : "unknown") +
-                                  ". Check it, or install the plugin that reads such URIs.");
+                                  "; check it, or install the plugin that reads such URIs");
     g_clear_error(&error);
     return false;
   }
@@ -176,7 +177,7 @@ bool CameraConnection::build() {
   sink_ = gst_element_factory_make("appsink", nullptr);
   gst_bin_add(GST_BIN(pipeline_.get()), source_);
   if (sink_ == nullptr) {
-    tell(Fault::kError, "GStreamer's element appsink is missing; install its base plugins.");
+    tell(Fault::kError, "GStreamer's element appsink is missing; install its base plugins");
     return false;
   }
   gst_bin_add(GST_BIN(pipeline_.get()), sink_);
@@ -247,6 +248,14 @@ void CameraConnection::set_up_rtsp() {
                request_.tls_validation_flags, nullptr);
   // The feed finds what the timestamps mean here, see StreamTime.
   gst_util_set_object_arg(G_OBJECT(source_), "buffer-mode", "none");
+  connect(
+      source_, "on-sdp", +[](GstElement*, GstSDPMessage* sdp, gpointer self) {
+        for (guint i = 0; i < gst_sdp_message_medias_len(sdp); ++i) {
+          const char* const media = gst_sdp_media_get_media(gst_sdp_message_get_media(sdp, i));
+          if (g_strcmp0(media, "video") == 0) return;
+        }
+        static_cast<CameraConnection*>(self)->tell_no_video();
+      });
   // Nothing but the first video is asked of the camera.
   connect(
       source_, "select-stream", +[](GstElement*, guint, GstCaps* caps, gpointer data) -> gboolean {
@@ -297,7 +306,7 @@ void CameraConnection::add_parsebin(GstPad* pad) {
   has_pad_ = true;
   GstElement* const parsebin = gst_element_factory_make("parsebin", nullptr);
   if (parsebin == nullptr) {
-    tell(Fault::kError, "GStreamer's element parsebin is missing; install its base plugins.");
+    tell(Fault::kError, "GStreamer's element parsebin is missing; install its base plugins");
     return;
   }
   gst_bin_add(GST_BIN(pipeline_.get()), parsebin);
@@ -313,7 +322,7 @@ void CameraConnection::add_parsebin(GstPad* pad) {
   const ObjectPtr<GstPad> sink(gst_element_get_static_pad(parsebin, "sink"));
   if (GST_PAD_LINK_FAILED(gst_pad_link(pad, sink.get()))) {
     tell(Fault::kUnsupported,
-         "The source's output " + to_text(caps_of(pad).get()) + " cannot be taken apart.");
+         "the source's output " + to_text(caps_of(pad).get()) + " cannot be taken apart");
     return;
   }
   gst_element_sync_state_with_parent(parsebin);
@@ -333,9 +342,7 @@ void CameraConnection::take_stream(GstPad* pad) {
       gst_caps_new_empty_simple(gst_structure_get_name(gst_caps_get_structure(caps.get(), 0))));
   CapsPtr wanted(gst_caps_intersect(supported_.get(), plain.get()));
   if (gst_caps_is_empty(wanted.get())) {
-    tell(Fault::kUnsupported, "The camera sends " + to_text(caps.get()) +
-                                  ", which cannot be decoded here. nv12slotdec's sink pad lists "
-                                  "what can.");
+    tell(Fault::kUnsupported, "it sends " + to_text(caps.get()));
     return;
   }
   g_object_set(sink_, "caps", wanted.get(), nullptr);
@@ -344,7 +351,7 @@ void CameraConnection::take_stream(GstPad* pad) {
     GstElement* const parser = gst_element_factory_make(parser_name, nullptr);
     if (parser == nullptr) {
       tell(Fault::kUnsupported, std::string("GStreamer's element ") + parser_name +
-                                    " is missing; install its bad plugins.");
+                                    " is missing; install its bad plugins");
       return;
     }
     // A decoder that starts anew needs the parameter sets before each key picture.
@@ -357,13 +364,12 @@ void CameraConnection::take_stream(GstPad* pad) {
   }
   const ObjectPtr<GstPad> sink(gst_element_get_static_pad(sink_, "sink"));
   if (GST_PAD_LINK_FAILED(gst_pad_link(last.get(), sink.get()))) {
-    tell(Fault::kUnsupported,
-         "The camera sends " + to_text(caps.get()) + ", which cannot be decoded here.");
+    tell(Fault::kUnsupported, "it sends " + to_text(caps.get()));
   }
 }
 
 void CameraConnection::tell_no_video() {
-  tell(Fault::kNoVideo, "The camera offers no video.");
+  tell(Fault::kNoVideo, "");
 }
 
 // ---- What comes of it -------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
+#include <atomic>
 #include <random>
 #include <utility>
 
@@ -23,6 +24,9 @@ using camera::Status;
 using Kind = EncodedQueue::Item::Kind;
 
 namespace {
+
+// Of all runs of all cameras, so that no connection is taken for one before it.
+std::atomic<std::uint64_t> connections{0};
 
 double seconds_since(TimePoint now, std::optional<TimePoint> then) {
   return then ? std::chrono::duration<double>(now - *then).count() : -1;
@@ -200,10 +204,10 @@ void CameraRun::perform(Action action) {
 
 void CameraRun::connect() {
   disconnect(Kind::kOutage);
-  std::uint64_t number = 0;
+  const std::uint64_t number = ++connections;
   {
     MutexLock lock(mutex_);
-    number = ++number_;
+    number_ = number;
   }
   CameraConnection::Request request = setup_.request();
   request.number = number;
@@ -258,7 +262,8 @@ std::optional<CameraRun::Change> CameraRun::change() {
   change.attempt = state_.attempt();
   if (status == Status::kWaiting || status == Status::kFailed) {
     change.fault = state_.stats().last_fault;
-    change.text = text_.empty() ? what_is(change.fault) : text_;
+    change.text = what_is(change.fault);
+    if (!text_.empty()) change.text += " (" + text_ + ")";
     change.retry_in = state_.retry_in(steady_clock().now());
   }
   return change;

@@ -664,6 +664,8 @@ GstFlowReturn slot_dec_handle_frame(GstVideoDecoder* decoder, GstVideoCodecFrame
   SlotDec& dec = *self->impl;
   const CodecFramePtr owned(frame);
   ++dec.stats.frames;
+  // The base class does not hand it on.
+  if (GST_BUFFER_IS_DISCONT(frame->input_buffer)) dec.is_discont = true;
   GstMapInfo map;
   if (!gst_buffer_map(frame->input_buffer, &map, GST_MAP_READ)) {
     GST_ELEMENT_ERROR(self, RESOURCE, READ, ("An access unit cannot be read."), (nullptr));

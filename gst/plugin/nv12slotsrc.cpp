@@ -61,7 +61,7 @@ struct SlotSrc {
   const std::shared_ptr<EncodedQueue> queue = std::make_shared<EncodedQueue>();
   GstElement* feed = nullptr;
   GstElement* decoder = nullptr;
-  GstElement* latest = nullptr;  // a queue of one frame that leaks, in the bin while latest-only
+  ObjectPtr<GstElement> latest;  // a queue of one frame that leaks, in the bin while latest-only
   std::atomic<guint64> into_latest{0}, out_of_latest{0};  // frames
 
   // A leaf: nothing is called with it held.
@@ -115,6 +115,11 @@ void tell_change(GstNv12SlotSrc* self, const CameraRun::Change& change) {
                         ("%s; %s Trying again in %.1f s", camera::to_string(change.fault),
                          advice.c_str(), std::chrono::duration<double>(change.retry_in).count()));
   }
+  if (change.status == Status::kFailed) {
+    GST_ELEMENT_ERROR(self, RESOURCE, READ, ("%s", change.text.c_str()),
+                      ("%s; %s Gave up after %u tries", camera::to_string(change.fault),
+                       advice.c_str(), change.attempt - 1));
+  }
   g_object_notify(object, "status");
   if (change.fault != Fault::kNone) g_object_notify(object, "last-outage-reason");
   g_object_notify(object, "stats");
@@ -130,11 +135,6 @@ void tell_change(GstNv12SlotSrc* self, const CameraRun::Change& change) {
                             "attempt", G_TYPE_UINT, change.attempt,                    //
                             "retry-in", G_TYPE_UINT64,
                             static_cast<guint64>(change.retry_in.count()), nullptr)));
-  if (change.status == Status::kFailed) {
-    GST_ELEMENT_ERROR(self, RESOURCE, READ, ("%s", change.text.c_str()),
-                      ("%s; %s Gave up after %u tries", camera::to_string(change.fault),
-                       advice.c_str(), change.attempt - 1));
-  }
 }
 
 CameraConnection::Request request_of(GstNv12SlotSrc* self) {
@@ -206,58 +206,62 @@ GstPadProbeReturn frame_came(GstPad*, GstPadProbeInfo* info, gpointer data) {
 
 // ---- The bin ----------------------------------------------------------------------------------
 
-gboolean count_frame(GstPad*, GstPadProbeInfo*, gpointer counter) {
+GstPadProbeReturn count_frame(GstPad*, GstPadProbeInfo*, gpointer counter) {
   ++*static_cast<std::atomic<guint64>*>(counter);
   return GST_PAD_PROBE_OK;
 }
 
-void add_latest(GstNv12SlotSrc* self) {
-  SlotSrc& src = *self->impl;
-  src.latest = gst_element_factory_make("queue", "latest");
-  if (src.latest == nullptr) return;
-  gst_util_set_object_arg(G_OBJECT(src.latest), "leaky", "downstream");
-  g_object_set(src.latest, "max-size-buffers", 1U, "max-size-bytes", 0U, "max-size-time",
-               guint64{0}, "silent", TRUE, nullptr);
-  gst_bin_add(GST_BIN(self), src.latest);
-  gst_element_link(src.decoder, src.latest);
-  const ObjectPtr<GstPad> in(gst_element_get_static_pad(src.latest, "sink"));
-  const ObjectPtr<GstPad> out(gst_element_get_static_pad(src.latest, "src"));
-  const auto probe = reinterpret_cast<GstPadProbeCallback>(count_frame);
-  gst_pad_add_probe(in.get(), GST_PAD_PROBE_TYPE_BUFFER, probe, &src.into_latest, nullptr);
-  gst_pad_add_probe(out.get(), GST_PAD_PROBE_TYPE_BUFFER, probe, &src.out_of_latest, nullptr);
-  gst_ghost_pad_set_target(GST_GHOST_PAD(self->src), out.get());
+ObjectPtr<GstElement> make_latest(SlotSrc& src) {
+  GstElement* const queue = gst_element_factory_make("queue", "latest");
+  if (queue == nullptr) return nullptr;
+  gst_util_set_object_arg(G_OBJECT(queue), "leaky", "downstream");
+  g_object_set(queue, "max-size-buffers", 1U, "max-size-bytes", 0U, "max-size-time", guint64{0},
+               "silent", TRUE, nullptr);
+  const ObjectPtr<GstPad> in(gst_element_get_static_pad(queue, "sink"));
+  const ObjectPtr<GstPad> out(gst_element_get_static_pad(queue, "src"));
+  gst_pad_add_probe(in.get(), GST_PAD_PROBE_TYPE_BUFFER, count_frame, &src.into_latest, nullptr);
+  gst_pad_add_probe(out.get(), GST_PAD_PROBE_TYPE_BUFFER, count_frame, &src.out_of_latest, nullptr);
+  return ObjectPtr<GstElement>(static_cast<GstElement*>(gst_object_ref_sink(queue)));
 }
 
-void remove_latest(GstNv12SlotSrc* self) {
+/// Puts the queue that keeps the latest frame behind the decoder, or takes it out. Not while
+/// playing.
+void use_latest(GstNv12SlotSrc* self, bool wanted) {
   SlotSrc& src = *self->impl;
-  const ObjectPtr<GstPad> pad(gst_element_get_static_pad(src.decoder, "src"));
-  gst_element_unlink(src.decoder, src.latest);
-  gst_element_set_state(src.latest, GST_STATE_NULL);
-  gst_bin_remove(GST_BIN(self), std::exchange(src.latest, nullptr));
-  gst_ghost_pad_set_target(GST_GHOST_PAD(self->src), pad.get());
+  GstElement* const latest = src.latest.get();
+  const bool is_there = GST_OBJECT_PARENT(latest) != nullptr;
+  if (wanted == is_there) return;
+  gst_ghost_pad_set_target(GST_GHOST_PAD(self->src), nullptr);
+  if (wanted) {
+    gst_bin_add(GST_BIN(self), latest);
+    gst_element_link(src.decoder, latest);
+  } else {
+    gst_element_set_state(latest, GST_STATE_NULL);
+    gst_bin_remove(GST_BIN(self), latest);  // unlinks it too
+  }
+  const ObjectPtr<GstPad> last(gst_element_get_static_pad(wanted ? latest : src.decoder, "src"));
+  gst_ghost_pad_set_target(GST_GHOST_PAD(self->src), last.get());
 }
 
 guint64 dropped_by_latest(const SlotSrc& src) {
   if (src.latest == nullptr) return 0;
   guint level = 0;
-  g_object_get(src.latest, "current-level-buffers", &level, nullptr);
+  g_object_get(src.latest.get(), "current-level-buffers", &level, nullptr);
   const guint64 out = src.out_of_latest.load();
   const guint64 in = src.into_latest.load();
   return in > out + level ? in - out - level : 0;
 }
 
-bool get_ready(GstNv12SlotSrc* self) {
+/// Frames carry the camera's name, not that of a decoder within.
+void name_source(GstNv12SlotSrc* self) {
   SlotSrc& src = *self->impl;
-  bool has_name = false;
   {
     MutexLock lock(src.mutex);
-    has_name = src.has_source_name;
+    if (src.has_source_name) return;
   }
-  if (has_name) return true;
   gchar* const name = gst_object_get_name(GST_OBJECT(self));
   g_object_set(src.decoder, "source-name", name, nullptr);
   g_free(name);
-  return true;
 }
 
 bool prepare(GstNv12SlotSrc* self) {
@@ -283,8 +287,12 @@ bool prepare(GstNv12SlotSrc* self) {
   feed_set_latency(src.feed, properties.latency);
   g_object_set(src.decoder, "discard-corrupted-frames", properties.discard_corrupted_frames,
                nullptr);
-  if (properties.latest_only && src.latest == nullptr) add_latest(self);
-  if (!properties.latest_only && src.latest != nullptr) remove_latest(self);
+  if (properties.latest_only && src.latest == nullptr) {
+    GST_ELEMENT_ERROR(self, CORE, MISSING_PLUGIN, ("GStreamer's element queue is missing."),
+                      ("latest-only needs it; install its core elements"));
+    return false;
+  }
+  if (src.latest != nullptr) use_latest(self, properties.latest_only);
   src.into_latest = 0;
   src.out_of_latest = 0;
   return true;
@@ -296,7 +304,7 @@ GstStateChangeReturn src_change_state(GstElement* element, GstStateChange transi
   const bool live = properties_of(src).is_live();
   switch (transition) {
     case GST_STATE_CHANGE_NULL_TO_READY:
-      if (!get_ready(self)) return GST_STATE_CHANGE_FAILURE;
+      name_source(self);
       break;
     case GST_STATE_CHANGE_READY_TO_PAUSED:
       if (!prepare(self)) return GST_STATE_CHANGE_FAILURE;
@@ -443,6 +451,7 @@ void build(GstNv12SlotSrc* self) {
   gst_element_link(src.feed, src.decoder);
   const ObjectPtr<GstPad> pad(gst_element_get_static_pad(src.decoder, "src"));
   gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, frame_came, self, nullptr);
+  src.latest = make_latest(src);
   self->src =
       gst_ghost_pad_new_from_template("src", pad.get(), gst_static_pad_template_get(&src_template));
   gst_element_add_pad(GST_ELEMENT(self), self->src);

@@ -35,19 +35,30 @@ Fault fault_of(const GError& error, bool had_packets) {
 
 std::string what_is(Fault fault) {
   switch (fault) {
+    case Fault::kNone:
+      return "";
     case Fault::kConnectTimeout:
       return "The camera did not answer in time.";
+    case Fault::kUnreachable:
+      return "The camera cannot be reached.";
+    case Fault::kUnauthorized:
+      return "The camera wants another user or password.";
+    case Fault::kNotFound:
+      return "There is no such stream or file.";
     case Fault::kNoVideo:
-      return "The stream ended without a picture.";
+      return "The camera gives no video.";
+    case Fault::kUnsupported:
+      return "The camera's video cannot be decoded.";
     case Fault::kPacketTimeout:
       return "The camera has fallen silent.";
     case Fault::kFrameTimeout:
       return "Data comes from the camera, but no picture.";
     case Fault::kEnded:
       return "The camera's stream has ended.";
-    default:
-      return std::string("The camera has failed: ") + camera::to_string(fault) + ".";
+    case Fault::kError:
+      return "The camera has failed.";
   }
+  return "";
 }
 
 std::string advice_for(Fault fault) {

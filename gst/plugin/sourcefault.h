@@ -13,7 +13,7 @@ namespace nv12slot::gst {
 /// come before, so a failure to read is not one to connect.
 [[nodiscard]] camera::Fault fault_of(const GError& error, bool had_packets);
 
-/// What a watchdog or an end without words of its own means, in a sentence.
+/// What has happened, in a sentence.
 [[nodiscard]] std::string what_is(camera::Fault fault);
 
 /// What its user can do about it, in a sentence.
