@@ -11,12 +11,32 @@ extern "C" {
 namespace nv12slot::decode {
 namespace {
 
+/// Slopes that move, of other steepness in each plane, with all bits in use.
+template <typename Sample>
+void draw_texture(AVFrame& frame, int plane, int width, int rows, int depth, int picture) {
+  const int mask = (1 << depth) - 1;
+  for (int row = 0; row < rows; ++row) {
+    auto* const line = reinterpret_cast<Sample*>(
+        frame.data[plane] + static_cast<std::ptrdiff_t>(row) * frame.linesize[plane]);
+    for (int x = 0; x < width; ++x) {
+      const int value = (x * (5 + plane) + row * (3 + 2 * plane) + picture * 11) << (depth - 8);
+      // Between the limits of video range, and with bits below the eighth.
+      line[x] = static_cast<Sample>(((value + x + row) & (mask >> 1)) + (mask >> 2));
+    }
+  }
+}
+
 FramePtr draw(const Encoding& what, int picture) {
   FramePtr frame(av_frame_alloc());
   frame->format = what.pixels;
   frame->width = what.width;
   frame->height = what.height;
   frame->pts = picture;
+#ifdef AV_FRAME_FLAG_TOP_FIELD_FIRST
+  if (what.top_field_first) frame->flags |= AV_FRAME_FLAG_TOP_FIELD_FIRST;
+#else
+  frame->top_field_first = what.top_field_first ? 1 : 0;
+#endif
   if (av_frame_get_buffer(frame.get(), 0) < 0) return nullptr;
   const AVPixFmtDescriptor& format = *av_pix_fmt_desc_get(what.pixels);
   for (int plane = 0; plane < format.nb_components; ++plane) {
@@ -27,7 +47,15 @@ FramePtr draw(const Encoding& what, int picture) {
     const std::size_t bytes =
         static_cast<std::size_t>(rows) * static_cast<std::size_t>(frame->linesize[plane]);
     const int depth = format.comp[plane].depth;
-    if (depth == 8) {
+    const int columns =
+        plane == 0 ? what.width : AV_CEIL_RSHIFT(what.width, int{format.log2_chroma_w});
+    if (what.textured) {
+      if (depth == 8) {
+        draw_texture<std::uint8_t>(*frame, plane, columns, rows, depth, picture);
+      } else {
+        draw_texture<std::uint16_t>(*frame, plane, columns, rows, depth, picture);
+      }
+    } else if (depth == 8) {
       std::memset(data, value, bytes);
     } else {
       std::fill_n(reinterpret_cast<std::uint16_t*>(data), bytes / 2,
@@ -41,7 +69,9 @@ bool take_packets(AVCodecContext* context, std::vector<Unit>& units) {
   const PacketPtr packet(av_packet_alloc());
   int result = 0;
   while ((result = avcodec_receive_packet(context, packet.get())) >= 0) {
-    units.push_back({{packet->data, packet->data + packet->size}, packet->pts});
+    units.push_back({{packet->data, packet->data + packet->size},
+                     packet->pts,
+                     (packet->flags & AV_PKT_FLAG_KEY) != 0});
     av_packet_unref(packet.get());
   }
   return result == AVERROR(EAGAIN) || result == AVERROR_EOF;

@@ -20,11 +20,15 @@ struct Encoding {
   bool global_header = false;  ///< parameter sets in `extradata` instead of the stream
   /// Added to the picture's number for level().
   int first_level = 0;
+  /// A pattern that moves instead of flat pictures: every bit of a sample counts.
+  bool textured = false;
+  bool top_field_first = false;  ///< of an encoder that was told to interlace
 };
 
 struct Unit {
   std::vector<std::uint8_t> data;
   std::int64_t pts = 0;  ///< place in display order
+  bool is_key = false;
 };
 
 struct Encoded {
@@ -36,7 +40,7 @@ struct Encoded {
   return avcodec_find_encoder_by_name(name) != nullptr;
 }
 
-/// Encodes flat pictures; all samples of Y of the n-th are level(n).
+/// Encodes flat pictures, where they are not textured; all samples of Y of the n-th are level(n).
 [[nodiscard]] Encoded encode_all(const Encoding& what);
 [[nodiscard]] inline std::vector<Unit> encode(const Encoding& what) {
   return encode_all(what).units;

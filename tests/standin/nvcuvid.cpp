@@ -146,27 +146,21 @@ CUresult take_memory(Decoder& decoder) {
   return CUDA_SUCCESS;
 }
 
-void put_sample(uint8_t* row, size_t index, uint8_t value, bool is_wide) {
-  if (is_wide) {
-    row[2 * index] = 0;
-    row[2 * index + 1] = value;
-  } else {
-    row[index] = value;
-  }
-}
-
 void draw(uintptr_t base, size_t pitch, const CUVIDDECODECREATEINFO& info, uint32_t picture) {
   const auto width = static_cast<uint32_t>(info.ulTargetWidth);
   const auto height = static_cast<uint32_t>(info.ulTargetHeight);
   const bool is_wide = wide(info);
-  for (uint32_t y = 0; y < height; y++) {
-    auto* row = reinterpret_cast<uint8_t*>(base + y * pitch);
-    for (uint32_t x = 0; x < width; x++) put_sample(row, x, standin_luma(picture, x, y), is_wide);
-  }
-  for (uint32_t y = 0; y < (height + 1) / 2; y++) {
-    auto* row = reinterpret_cast<uint8_t*>(base + (height + y) * pitch);
-    for (uint32_t x = 0; x < width; x++) put_sample(row, x, standin_chroma(picture, x, y), is_wide);
-  }
+  const auto draw_plane = [&](uint32_t first_row, uint32_t rows, auto sample) {
+    for (uint32_t y = 0; y < rows; y++) {
+      auto* row = reinterpret_cast<uint8_t*>(base + (first_row + y) * pitch);
+      for (uint32_t x = 0; x < width; x++) {
+        if (is_wide) *row++ = standin_fraction(picture, x, y);
+        *row++ = sample(picture, x, y);
+      }
+    }
+  };
+  draw_plane(0, height, standin_luma);
+  draw_plane(height, (height + 1) / 2, standin_chroma);
 }
 
 // NVDEC itself keeps decoding and post-processing of a surface apart.

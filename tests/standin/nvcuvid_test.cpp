@@ -64,7 +64,7 @@ TEST_F(NvcuvidTest, picture_is_numbered_in_decoding_order) {
   ASSERT_EQ(destroy_decoder(decoder_), CUDA_SUCCESS);
 }
 
-TEST_F(NvcuvidTest, ten_bit_pictures_have_their_samples_in_the_high_byte) {
+TEST_F(NvcuvidTest, ten_bit_pictures_have_their_samples_in_the_high_byte_and_a_fraction_below) {
   auto wanted = info(1);
   wanted.CodecType = cudaVideoCodec_HEVC;
   wanted.bitDepthMinus8 = 2;
@@ -75,8 +75,8 @@ TEST_F(NvcuvidTest, ten_bit_pictures_have_their_samples_in_the_high_byte) {
   CUdeviceptr pointer = 0;
   ASSERT_EQ(map(0, output, &pointer), CUDA_SUCCESS);
   ASSERT_EQ(synchronize(output), CUDA_SUCCESS);
-  EXPECT_EQ(byte_at(pointer + pitch_ + 2 * 5), 0);
-  EXPECT_EQ(byte_at(pointer + pitch_ + 2 * 5 + 1), standin_luma(0, 5, 1));
+  EXPECT_EQ(byte_at(pointer + pitch_ + 2 * 6), standin_fraction(0, 6, 1));
+  EXPECT_EQ(byte_at(pointer + pitch_ + 2 * 6 + 1), standin_luma(0, 6, 1));
   ASSERT_EQ(destroy_decoder(decoder_), CUDA_SUCCESS);
 }
 

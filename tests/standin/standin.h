@@ -139,12 +139,18 @@ void standin_register_kernel(const standin_kernel* kernel);
 /* -- decoded pictures ------------------------------------------------------------------------- */
 
 /* The `picture`-th picture (from 0) that a decoder was given has these samples; 16-bit formats hold
- * them in the high byte. `x` of chroma counts bytes (U and V alternate). */
+ * them in the high byte, and two bits more in the low one. `x` of chroma counts samples (U and V
+ * alternate). */
 static inline uint8_t standin_luma(uint32_t picture, uint32_t x, uint32_t y) {
   return (uint8_t)(x + 2u * y + 5u * picture + 1u);
 }
 static inline uint8_t standin_chroma(uint32_t picture, uint32_t x, uint32_t y) {
   return (uint8_t)(3u * x + y + 7u * picture + 2u);
+}
+
+/* The low byte of 16-bit formats, in both planes. */
+static inline uint8_t standin_fraction(uint32_t picture, uint32_t x, uint32_t y) {
+  return (uint8_t)((x + 3u * y + picture) << 6);
 }
 
 #ifdef __cplusplus
