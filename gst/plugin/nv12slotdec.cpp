@@ -394,20 +394,40 @@ void update_latency(GstNv12SlotDec* self) {
   gst_video_decoder_set_latency(GST_VIDEO_DECODER(self), latency, latency);
 }
 
-/// Lets go of units so old that no picture of theirs comes any more.
-void drop_lost_frames(GstNv12SlotDec* self, guint32 newest) {
+/// Lets go of the units before `first_kept`, of which no picture comes any more.
+void drop_lost_frames(GstNv12SlotDec* self, guint32 first_kept) {
   GstVideoDecoder* const decoder = GST_VIDEO_DECODER(self);
-  // H.264 and H.265 reorder 16 pictures at most.
-  const auto bound = static_cast<guint32>(17 + self->impl->decoder->decoder()->delay());
   for (bool found = true; found;) {
     const CodecFramePtr oldest(gst_video_decoder_get_oldest_frame(decoder));
-    found = oldest != nullptr && newest > oldest->system_frame_number &&
-            newest - oldest->system_frame_number > bound;
+    found = oldest != nullptr && oldest->system_frame_number < first_kept;
     if (found) {
       ++self->impl->stats.dropped;
       gst_video_decoder_drop_frame(decoder, gst_video_codec_frame_ref(oldest.get()));
     }
   }
+}
+
+/// The oldest unit of which a picture may still come after the unit `newest`.
+guint32 oldest_awaited(GstNv12SlotDec* self, guint32 newest) {
+  // H.264 and H.265 reorder 16 pictures at most.
+  const auto bound = static_cast<guint32>(17 + self->impl->decoder->decoder()->delay());
+  return newest > bound ? newest - bound : 0;
+}
+
+/// How long before its time the picture comes, as far as downstream has told; negative: too late.
+GstClockTimeDiff time_left(GstNv12SlotDec* self, GstVideoCodecFrame* frame) {
+  gboolean qos = FALSE;
+  g_object_get(self, "qos", &qos, nullptr);
+  // The base class remembers what downstream told without regard to the property.
+  return qos != FALSE ? gst_video_decoder_get_max_decode_time(GST_VIDEO_DECODER(self), frame)
+                      : G_MAXINT64;
+}
+
+/// Whether the base class would drop the picture instead of pushing it: spares the copy.
+bool is_too_late(GstNv12SlotDec* self, GstVideoCodecFrame* frame) {
+  const auto duration =
+      GST_CLOCK_TIME_IS_VALID(frame->duration) ? static_cast<GstClockTimeDiff>(frame->duration) : 0;
+  return time_left(self, frame) < -duration;
 }
 
 void count_exhausted(GstNv12SlotDec* self, const DecoderSettings& settings) {
@@ -437,6 +457,7 @@ GstFlowReturn lose_device(GstNv12SlotDec* self, const std::string& why) {
                       ("%s", why.c_str()));
   dec.device_lost = true;
   dec.is_negotiated = false;
+  dec.is_discont = true;
   dec.decoder->use_software("the CUDA device has failed: " + why);
   // The new decoder has nothing to refer to.
   gst_pad_push_event(GST_VIDEO_DECODER_SINK_PAD(self),
@@ -516,6 +537,11 @@ GstFlowReturn output(GstNv12SlotDec* self, decode::FramePtr& picture) {
     }
   }
   update_latency(self);
+  if (is_too_late(self, frame)) {
+    ++dec.stats.dropped;
+    dec.is_discont = true;
+    return gst_video_decoder_drop_frame(decoder, frame);
+  }
 
   DecoderSettings settings;
   std::shared_ptr<Source> source;
@@ -599,13 +625,15 @@ GstFlowReturn receive_all(GstNv12SlotDec* self) {
   return result;
 }
 
-GstFlowReturn drain(GstNv12SlotDec* self) {
+/// Takes all that comes of the units before `first_kept`.
+GstFlowReturn drain(GstNv12SlotDec* self, guint32 first_kept = G_MAXUINT32) {
   SlotDec& dec = *self->impl;
   if (dec.decoder == nullptr || dec.decoder->decoder() == nullptr) return GST_FLOW_OK;
   const Step step = dec.decoder->send_end();
   const GstFlowReturn result =
       step == Step::kDone || step == Step::kEnd ? receive_all(self) : GST_FLOW_OK;
   dec.decoder->flush();
+  if (result == GST_FLOW_OK) drop_lost_frames(self, first_kept);
   return result;
 }
 
@@ -632,7 +660,7 @@ GstFlowReturn send(GstNv12SlotDec* self, const GstMapInfo& map, GstVideoCodecFra
   GstFlowReturn result = GST_FLOW_OK;
   const bool is_key = GST_VIDEO_CODEC_FRAME_IS_SYNC_POINT(frame);
   if (is_key && dec.decoder->starts_new_format(data)) {
-    result = drain(self);
+    result = drain(self, frame->system_frame_number);
     if (result != GST_FLOW_OK) return result;
   }
   Step step = dec.decoder->send(data, frame->system_frame_number, is_key);
@@ -671,7 +699,7 @@ GstFlowReturn slot_dec_handle_frame(GstVideoDecoder* decoder, GstVideoCodecFrame
     GST_ELEMENT_ERROR(self, RESOURCE, READ, ("An access unit cannot be read."), (nullptr));
     return GST_FLOW_ERROR;
   }
-  dec.decoder->set_skips_unreferenced(gst_video_decoder_get_max_decode_time(decoder, frame) < 0);
+  dec.decoder->set_skips_unreferenced(time_left(self, frame) < 0);
   const guint64 errors = dec.stats.decode_errors;
   const GstFlowReturn result = send(self, map, frame);
   gst_buffer_unmap(frame->input_buffer, &map);
@@ -682,7 +710,9 @@ GstFlowReturn slot_dec_handle_frame(GstVideoDecoder* decoder, GstVideoCodecFrame
       gst_video_decoder_release_frame(decoder, gst_video_codec_frame_ref(pending.get()));
     }
   }
-  if (dec.decoder->decoder() != nullptr) drop_lost_frames(self, frame->system_frame_number);
+  if (dec.decoder->decoder() != nullptr) {
+    drop_lost_frames(self, oldest_awaited(self, frame->system_frame_number));
+  }
   return result;
 }
 
