@@ -15,6 +15,10 @@ extern "C" {
 namespace nv12slot::decode {
 namespace {
 
+/// Surfaces beyond those that the stream refers to: one is being decoded, one copied, and the
+/// backlog's.
+constexpr int kSpareSurfaces = 2 + static_cast<int>(SurfaceBacklog::kMost);
+
 /// Room for all data of one access unit, padded as FFmpeg wants it.
 bool fill(AVPacket& packet, std::span<const std::uint8_t> data) {
   if (data.size() > static_cast<std::size_t>(INT_MAX - AV_INPUT_BUFFER_PADDING_SIZE)) return false;
@@ -178,8 +182,7 @@ AVPixelFormat Decoder::choose_nvdec(const AVPixelFormat* offered) {
   is_refused_ = false;
   is_opening_ = true;
   ++times_opened_;
-  // One is being decoded, one copied, and the backlog's.
-  static_cast<void>(set_surfaces(*context_, 2 + static_cast<int>(SurfaceBacklog::kMost)));
+  static_cast<void>(set_surfaces(*context_, kSpareSurfaces));
   return AV_PIX_FMT_CUDA;
 }
 
@@ -191,6 +194,24 @@ bool Decoder::device_is_lost() {
   return true;
 }
 
+void Decoder::count_out(AVFrame& frame) {
+  auto counter = std::make_unique<std::shared_ptr<std::atomic<int>>>(frames_out_);
+  constexpr auto kFreed = [](void* opaque, std::uint8_t*) {
+    const std::unique_ptr<std::shared_ptr<std::atomic<int>>> owned(
+        static_cast<std::shared_ptr<std::atomic<int>>*>(opaque));
+    --**owned;
+  };
+  frame.opaque_ref = av_buffer_create(nullptr, 0, kFreed, counter.get(), 0);
+  if (frame.opaque_ref == nullptr) return;
+  ++**counter;
+  static_cast<void>(counter.release());
+}
+
+bool Decoder::may_lack_surface() const {
+  // Where fewer are out, the stream's references leave some free.
+  return spec_.path == Path::kNvdec && *frames_out_ >= kSpareSurfaces;
+}
+
 Step Decoder::step_of(int result, const char* what) {
   if (result == AVERROR(EAGAIN)) return Step::kAgain;
   if (result == AVERROR_EOF) return Step::kEnd;
@@ -198,6 +219,11 @@ Step Decoder::step_of(int result, const char* what) {
   if (result != AVERROR_INVALIDDATA && device_is_lost()) {
     is_lost_ = true;
     return Step::kLost;
+  }
+  // FFmpeg's H.264 decoder makes "invalid data" of every error.
+  if (result == AVERROR_INVALIDDATA && spec_.codec == AV_CODEC_ID_H264 && may_lack_surface()) {
+    why_ = "NVDEC had no surface left for a picture";
+    return Step::kNoSurface;
   }
   why_ = fmt::format("{}: {}", what, error_text(result));
   // FFmpeg's "No decoder surfaces left".
@@ -291,6 +317,7 @@ Step Decoder::receive(FramePtr& frame) {
     is_warm_ = false;
     return Step::kBadData;
   }
+  if (received->format == AV_PIX_FMT_CUDA) count_out(*received);
   is_opening_ = false;
   is_warm_ = spec_.path == Path::kNvdec;
   frame = std::move(received);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -116,6 +117,10 @@ class Decoder {
 
   Status prepare();
   Status prepare_nvdec();
+  /// Counts a frame that was given out until it is freed.
+  void count_out(AVFrame& frame);
+  /// Whether so many frames are out that a picture may have found no surface.
+  [[nodiscard]] bool may_lack_surface() const;
   [[nodiscard]] Step step_of(int result, const char* what);
   [[nodiscard]] bool device_is_lost();
   /// Runs `call` where FFmpeg may call the driver.
@@ -130,6 +135,8 @@ class Decoder {
   std::shared_ptr<SurfaceBacklog> backlog_;
   CodecContextPtr context_;
   PacketPtr packet_;
+  /// NVDEC: frames that were given out and are not freed; they may outlive the decoder.
+  std::shared_ptr<std::atomic<int>> frames_out_ = std::make_shared<std::atomic<int>>(0);
   std::string why_;
   unsigned times_opened_ = 0;
   bool is_opening_ = false;  // NVDEC was chosen, and no picture came yet
