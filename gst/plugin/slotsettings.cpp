@@ -78,9 +78,9 @@ void install_slot_properties(GObjectClass* object_class, const char* element) {
       object_class, PROP_SLOW_FRAME_THRESHOLD,
       g_param_spec_uint64(
           "slow-frame-threshold", "Slow frame threshold",
-          "Frames that take longer than this many nanoseconds, from their arrival "
-          "until downstream has taken them, are logged with where the time went and "
-          "counted; 0: none",
+          "Frames that take longer than this many nanoseconds, from when the element has their "
+          "picture (of nv12slotdec: has decoded it) until downstream has taken them, are logged "
+          "with where the time went and counted; 0: none",
           0, G_MAXUINT64, kDefaultSlowFrame, kPlaying));
   g_object_class_install_property(
       object_class, PROP_POOL_CAP,
