@@ -37,6 +37,12 @@ guint number_in(const Enum& field) {
   return static_cast<guint>(number);
 }
 
+bool is_rgb(const AVFrame& frame) {
+  const AVPixFmtDescriptor* const format =
+      av_pix_fmt_desc_get(static_cast<AVPixelFormat>(frame.format));
+  return format != nullptr && (format->flags & AV_PIX_FMT_FLAG_RGB) != 0;
+}
+
 // FFmpeg's numbers are those of ISO/IEC 23001-8.
 GstVideoColorimetry colorimetry_of(const AVFrame& frame) {
   GstVideoColorimetry color{};
@@ -48,6 +54,11 @@ GstVideoColorimetry colorimetry_of(const AVFrame& frame) {
   color.matrix = gst_video_color_matrix_from_iso(number_in(frame.colorspace));
   color.transfer = gst_video_transfer_function_from_iso(number_in(frame.color_trc));
   color.primaries = gst_video_color_primaries_from_iso(number_in(frame.color_primaries));
+  if (is_rgb(frame)) {
+    // As ToNv12 writes it.
+    color.matrix = GST_VIDEO_COLOR_MATRIX_BT601;
+    if (!full) color.range = GST_VIDEO_COLOR_RANGE_16_235;
+  }
   return color;
 }
 
@@ -102,6 +113,7 @@ FrameFormat format_of(const AVFrame& frame) {
   format.height = static_cast<guint>(MAX(frame.height - top, 0)) & ~1u;
   format.is_interlaced = is_interlaced(frame);
   format.colorimetry = colorimetry_of(frame);
+  format.was_rgb = is_rgb(frame);
   const AVRational aspect = frame.sample_aspect_ratio;
   if (aspect.num > 0 && aspect.den > 0) {
     format.par_n = aspect.num;
@@ -115,10 +127,10 @@ void complete_info(GstVideoInfo& info, const GstVideoInfo& upstream, const Frame
   // What GStreamer filled in by itself is a guess from the size.
   const GstVideoColorimetry& given = upstream.colorimetry;
   GstVideoColorimetry& color = info.colorimetry;
-  if (given.range == GST_VIDEO_COLOR_RANGE_UNKNOWN) {
+  if (format.was_rgb || given.range == GST_VIDEO_COLOR_RANGE_UNKNOWN) {
     set_if_known(color.range, format.colorimetry.range, GST_VIDEO_COLOR_RANGE_UNKNOWN);
   }
-  if (given.matrix == GST_VIDEO_COLOR_MATRIX_UNKNOWN) {
+  if (format.was_rgb || given.matrix == GST_VIDEO_COLOR_MATRIX_UNKNOWN) {
     set_if_known(color.matrix, format.colorimetry.matrix, GST_VIDEO_COLOR_MATRIX_UNKNOWN);
   }
   if (given.transfer == GST_VIDEO_TRANSFER_UNKNOWN) {

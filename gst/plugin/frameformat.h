@@ -12,6 +12,7 @@ struct FrameFormat {
   guint width = 0, height = 0;  ///< of the picture after cropping, made even
   bool is_interlaced = false;
   GstVideoColorimetry colorimetry{};
+  bool was_rgb = false;       ///< matrix and range are those it is made NV12 with, not the stream's
   gint par_n = 0, par_d = 1;  ///< pixel aspect ratio; 0: not said
   bool has_mastering = false, has_light_level = false;
   GstVideoMasteringDisplayInfo mastering{};
@@ -20,7 +21,8 @@ struct FrameFormat {
   friend bool operator==(const FrameFormat& a, const FrameFormat& b) {
     return a.width == b.width && a.height == b.height && a.is_interlaced == b.is_interlaced &&
            gst_video_colorimetry_is_equal(&a.colorimetry, &b.colorimetry) != FALSE &&
-           a.par_n == b.par_n && a.par_d == b.par_d && a.has_mastering == b.has_mastering &&
+           a.was_rgb == b.was_rgb && a.par_n == b.par_n && a.par_d == b.par_d &&
+           a.has_mastering == b.has_mastering &&
            gst_video_mastering_display_info_is_equal(&a.mastering, &b.mastering) != FALSE &&
            a.has_light_level == b.has_light_level &&
            gst_video_content_light_level_is_equal(&a.light_level, &b.light_level) != FALSE;

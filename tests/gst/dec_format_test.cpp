@@ -192,6 +192,39 @@ TEST_P(DecFormatTest, pixel_aspect_ratio_is_upstreams_and_else_the_streams) {
   EXPECT_EQ(ratio(out[0]), "12/11");
 }
 
+/// What BT.601 makes of a colour.
+int luma_of(int red, int green, int blue, GstVideoColorRange range) {
+  const double full = 0.299 * red + 0.587 * green + 0.114 * blue;
+  return static_cast<int>(range == GST_VIDEO_COLOR_RANGE_0_255 ? full + 0.5
+                                                               : 16.5 + full * 219 / 255);
+}
+
+// Whatever upstream says of a stream that is not YUV.
+TEST_P(DecFormatTest, caps_name_the_matrix_and_the_range_that_rgb_was_written_with) {
+  if (is_nvdec()) GTEST_SKIP() << "NVDEC does not decode it";
+  NEEDS_ENCODER("libx265");
+  for (const char* range : {"limited", "full"}) {
+    const std::string options =
+        std::string("preset=ultrafast,x265-params=log-level=none:pools=none:lossless=1:range=") +
+        range;
+    const std::vector<Unit> units = encode({.encoder = "libx265",
+                                            .pictures = 2,
+                                            .pixels = AV_PIX_FMT_GBRP,
+                                            .options = options.c_str()});
+    for (const char* upstream : {"", ",colorimetry=sRGB", ",colorimetry=(string)2:1:7:1"}) {
+      SCOPED_TRACE(std::string(range) + upstream);
+      DecHarness dec(on_path());
+      const std::vector<Out> out = dec.play((std::string(kH265) + upstream).c_str(), units);
+      ASSERT_EQ(out.size(), 2U);
+      GstVideoColorimetry color;
+      ASSERT_TRUE(gst_video_colorimetry_from_string(&color, out[0].text("colorimetry").c_str()));
+      EXPECT_EQ(color.matrix, GST_VIDEO_COLOR_MATRIX_BT601) << out[0].text("colorimetry");
+      EXPECT_NEAR(out[0].read()[0], luma_of(128, decode::level(0), 128, color.range), 2)
+          << out[0].text("colorimetry");
+    }
+  }
+}
+
 // ---- More than 8 bits -------------------------------------------------------------------------
 
 constexpr Encoding kTenBits{
