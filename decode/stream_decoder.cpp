@@ -45,6 +45,7 @@ Step StreamDecoder::open() {
     if (taken) {
       decoder_ = std::move(taken).value();
       was_warm_ = decoder_->is_warm();
+      opened_before_ = decoder_->times_opened();
       ++decoders_taken_;
       why_ = "NVDEC decodes it";
       return Step::kDone;

@@ -70,8 +70,11 @@ class StreamDecoder {
   [[nodiscard]] const std::string& error() const { return error_; }
   /// How many decoders the streams had so far, warm ones included.
   [[nodiscard]] unsigned decoders_taken() const { return decoders_taken_; }
-  /// Whether the decoder that runs had been open before.
-  [[nodiscard]] bool was_warm() const { return was_warm_; }
+  /// Whether the decoder that runs had been open before, and NVDEC was not opened anew in it.
+  /// Certain once it has taken data: what does not begin with an IDR picture may need that.
+  [[nodiscard]] bool was_warm() const {
+    return was_warm_ && decoder_ != nullptr && decoder_->times_opened() == opened_before_;
+  }
 
  private:
   [[nodiscard]] Step open();
@@ -85,6 +88,7 @@ class StreamDecoder {
   std::string why_, error_;
   unsigned decoders_taken_ = 0;
   bool was_warm_ = false;
+  unsigned opened_before_ = 0;  // decoder_->times_opened() when it was taken
 };
 
 }  // namespace nv12slot::decode

@@ -669,7 +669,9 @@ GstFlowReturn send(GstNv12SlotDec* self, const GstMapInfo& map, GstVideoCodecFra
     if (result == GST_FLOW_OK) step = dec.decoder->send(data, frame->system_frame_number, is_key);
   }
   if (result != GST_FLOW_OK) return result;
-  if (step != Step::kRefused) tell_path(self);
+  // What waits for a picture to begin with may have to be opened anew for it.
+  const bool is_certain = step == Step::kDone || !dec.decoder->was_warm();
+  if (is_certain && step != Step::kRefused && step != Step::kWaiting) tell_path(self);
   if (step == Step::kDone) return receive_all(self);
   if (step == Step::kWaiting) {
     ++dec.stats.dropped;

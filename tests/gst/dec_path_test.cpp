@@ -41,7 +41,12 @@ TEST_F(DecChoiceTest, nvdec_is_taken_where_it_can_and_told) {
                    G_CALLBACK(+[](GObject*, GParamSpec*, unsigned* count) { ++*count; }),
                    &notified);
   EXPECT_EQ(property_path(dec), "none");
-  const std::vector<Out> out = dec.play(kH264, encode({}));
+  const std::vector<Unit> units = encode({});
+  ASSERT_TRUE(dec.begin(kH264));
+  ASSERT_EQ(dec.push(units[0]), GST_FLOW_OK);
+  EXPECT_EQ(paths_told(dec).size(), 1U) << "with the first unit";
+  ASSERT_EQ(dec.push(std::vector<Unit>(units.begin() + 1, units.end())), GST_FLOW_OK);
+  const std::vector<Out> out = dec.take();
   ASSERT_EQ(out.size(), 10U);
   EXPECT_TRUE(out[0].is_cuda());
   EXPECT_EQ(property_path(dec), "nvdec");
@@ -303,6 +308,35 @@ TEST_P(DecWarmTest, flushes_and_cameras_that_come_back_open_allocate_and_free_no
     EXPECT_EQ(dec.stat("decoders-reused"), 1U);
   }
   for (const char* call : kSlowCalls) EXPECT_EQ(control().calls(call), 0U) << call;
+}
+
+// FFmpeg must be flushed for a stream that begins with a recovery point, and closes NVDEC then.
+TEST_F(DecChoiceTest, a_warm_decoder_that_is_opened_anew_counts_as_opened) {
+  NEEDS_STANDIN();
+  const std::vector<Unit> units =
+      encode({.pictures = 18,
+              .options = "preset=ultrafast,x264-params=keyint=6:min-keyint=6:open-gop=1:bframes=2:"
+                         "b-adapt=0:scenecut=0"});
+  std::size_t first = 1;
+  while (first < units.size() && !units[first].is_key) ++first;
+  ASSERT_LT(first, units.size());
+  {
+    DecHarness before("");
+    EXPECT_EQ(before.play(kH264, units).size(), 18U);
+  }
+  control().reset();
+  DecHarness dec("");
+  ASSERT_TRUE(dec.begin(kH264));
+  for (std::size_t i = first; i < units.size(); ++i) ASSERT_EQ(dec.push(units[i]), GST_FLOW_OK);
+  EXPECT_TRUE(dec.end());
+  EXPECT_GT(dec.take().size(), 6U);
+  EXPECT_EQ(control().calls("cuvidCreateDecoder"), 1U);
+  EXPECT_EQ(dec.stat("decoders-opened"), 1U);
+  EXPECT_EQ(dec.stat("decoders-reused"), 0U);
+  gboolean reused = TRUE;
+  ASSERT_EQ(paths_told(dec).size(), 1U);
+  EXPECT_TRUE(gst_structure_get_boolean(last_path_message(dec), "reused", &reused));
+  EXPECT_FALSE(reused);
 }
 
 }  // namespace
