@@ -35,7 +35,6 @@
 #include <gst/nv12slot/nv12slotmeta.h>
 #include <gst/video/video.h>
 
-#include <string_view>
 #include <utility>
 
 #include "cudamemory.h"
@@ -51,6 +50,7 @@
 #include "slotfiller.h"
 #include "slowframe.h"
 #include "stream_decoder.h"
+#include "streamcaps.h"
 
 GST_DEBUG_CATEGORY_STATIC(nv12slotdec_debug);
 #define GST_CAT_DEFAULT nv12slotdec_debug
@@ -152,22 +152,6 @@ GstVideoDecoderClass* parent_class() {
 
 // ---- The stream that comes --------------------------------------------------------------------
 
-AVCodecID codec_of(const GstStructure* structure) {
-  const std::string_view name = gst_structure_get_name(structure);
-  if (name == "video/x-h264") return AV_CODEC_ID_H264;
-  if (name == "video/x-h265") return AV_CODEC_ID_HEVC;
-  if (name == "video/x-vp8") return AV_CODEC_ID_VP8;
-  if (name == "video/x-vp9") return AV_CODEC_ID_VP9;
-  if (name == "video/x-av1") return AV_CODEC_ID_AV1;
-  if (name == "image/jpeg") return AV_CODEC_ID_MJPEG;
-  if (name == "video/mpeg") {
-    int version = 0;
-    gst_structure_get_int(structure, "mpegversion", &version);
-    return version == 4 ? AV_CODEC_ID_MPEG4 : AV_CODEC_ID_MPEG2VIDEO;
-  }
-  return AV_CODEC_ID_NONE;
-}
-
 bool is_live(GstVideoDecoder* decoder) {
   const QueryPtr query(gst_query_new_latency());
   gboolean live = FALSE;
@@ -177,40 +161,12 @@ bool is_live(GstVideoDecoder* decoder) {
   return live != FALSE;
 }
 
-/// What the caps say of the decoder's format: all but what changes without it.
-std::string format_in(const GstCaps* caps) {
-  const CapsPtr copy(gst_caps_copy(caps));
-  gst_structure_remove_fields(gst_caps_get_structure(copy.get(), 0), "framerate",
-                              "pixel-aspect-ratio", "colorimetry", "chroma-site",
-                              "mastering-display-info", "content-light-level", nullptr);
-  gchar* const text = gst_caps_to_string(copy.get());
-  std::string format = text;
-  g_free(text);
-  return format;
-}
-
-std::vector<std::uint8_t> extradata_of(AVCodecID codec, GstBuffer* codec_data) {
-  // Byte streams carry their headers; only these two may not.
-  if (codec_data == nullptr || (codec != AV_CODEC_ID_MPEG4 && codec != AV_CODEC_ID_MPEG2VIDEO)) {
-    return {};
-  }
-  std::vector<std::uint8_t> data(gst_buffer_get_size(codec_data));
-  gst_buffer_extract(codec_data, 0, data.data(), data.size());
-  return data;
-}
-
 StreamDecoder::Stream stream_of(GstNv12SlotDec* self, const GstVideoCodecState* state) {
   SlotDec& dec = *self->impl;
   const DecoderSettings settings = settings_of(dec);
-  StreamDecoder::Stream stream;
-  stream.codec = codec_of(gst_caps_get_structure(state->caps, 0));
+  StreamDecoder::Stream stream = stream_in(state->caps, state->codec_data);
   stream.device = dec.device_lost ? nullptr : dec.device.get();
   stream.force = settings.force_path;
-  // These tell it in the stream (parameter_sets()), and the caps change with what does not matter.
-  const bool tells_itself = stream.codec == AV_CODEC_ID_H264 || stream.codec == AV_CODEC_ID_HEVC ||
-                            stream.codec == AV_CODEC_ID_VP8;
-  if (!tells_itself) stream.format = format_in(state->caps);
-  stream.extradata = extradata_of(stream.codec, state->codec_data);
   stream.low_latency = settings.low_latency;
   stream.threads = static_cast<int>(settings.max_threads);
   stream.frame_threads =
