@@ -262,6 +262,7 @@ TEST_P(DecTimeTest, after_a_flush_the_stream_goes_on_with_what_comes_then) {
     EXPECT_EQ(GST_BUFFER_PTS(out[i].buffer.get()), (7 + i) * kFrameTime) << i;
     EXPECT_TRUE(is_nvdec() || is_same(out[i].read(), right[i])) << i;
   }
+  EXPECT_EQ(dec.stat("dropped"), 0U) << "of a picture from before the flush";
   EXPECT_EQ(dec.stat("decode-errors"), 0U);
 }
 
