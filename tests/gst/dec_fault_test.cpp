@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
 // nv12slotdec where something is missing or breaks: slots, surfaces, the device, the data.
-#include <atomic>
 #include <thread>
 
 #include "dec_test.h"
