@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include "supervisor.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "report.h"
+#include "run.h"
+
+namespace soak {
+namespace {
+
+/// What the child has for going, once it said that it had finished.
+constexpr unsigned kExitSeconds = 20;
+
+/// A folder of its own under the system's temporary one; removed in the end.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string path = (std::filesystem::temp_directory_path() / "nv12-slot-soak-XXXXXX").string();
+    if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make " + path);
+    path_ = path;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+int run_child(const Options& options, const std::string& folder, const std::string& record_file) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  try {
+    const int status = run(options, folder, record_file);
+    alarm(kExitSeconds);  // from here on only exit handlers run
+    return status;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "soak: {}\n", error.what());
+    return 2;
+  }
+}
+
+/// Waits for the child, and hands Ctrl-C on to it: the first one asks it to end with its report,
+/// the second one ends it.
+int wait_for(pid_t child, const sigset_t& signals) {
+  bool was_asked = false;
+  for (;;) {
+    int status = 0;
+    if (waitpid(child, &status, WNOHANG) == child) return status;
+    const int signal = sigwaitinfo(&signals, nullptr);
+    if (signal != SIGINT && signal != SIGTERM) continue;
+    kill(child, was_asked ? SIGKILL : SIGTERM);
+    was_asked = true;
+  }
+}
+
+std::string read_file(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+std::string describe_status(int status) {
+  if (WIFEXITED(status)) return std::to_string(WEXITSTATUS(status));
+  if (WTERMSIG(status) == SIGALRM) return "that never came: it hung on its way out";
+  return fmt::format("none: killed by {}", strsignal(WTERMSIG(status)));
+}
+
+void write_file(const std::string& path, const std::string& text) {
+  std::ofstream file(path);
+  file << text;
+  file.close();
+  if (!file) throw std::runtime_error("cannot write " + path + "; is its folder there?");
+}
+
+}  // namespace
+
+int write_reports(const Record& record, const Options& options) {
+  const std::vector<Line> lines = make_checklist(record);
+  fmt::print("\n{}", text_report(record, lines));
+  std::fflush(stdout);
+  if (!options.json.empty()) write_file(options.json, json_report(record, lines));
+  if (!options.html.empty()) write_file(options.html, html_report(record, lines));
+  return all_pass(lines) ? 0 : 1;
+}
+
+int supervise(const Options& options) {
+  // Before hours are spent on what cannot be written.
+  for (const std::string& path : {options.json, options.html}) {
+    if (!path.empty()) write_file(path, "");
+  }
+  const TemporaryFolder folder;
+  const std::string record_file = folder.path() + "/record.json";
+  // Blocked, so that none comes between two looks.
+  sigset_t signals, before;
+  sigemptyset(&signals);
+  for (const int signal : {SIGCHLD, SIGINT, SIGTERM}) sigaddset(&signals, signal);
+  sigprocmask(SIG_BLOCK, &signals, &before);
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child < 0) throw std::runtime_error("cannot start a process");
+  if (child == 0) {
+    sigprocmask(SIG_SETMASK, &before, nullptr);
+    std::exit(run_child(options, folder.path(), record_file));
+  }
+  const int status = wait_for(child, signals);
+  sigprocmask(SIG_SETMASK, &before, nullptr);
+
+  if (!std::filesystem::exists(record_file)) {
+    if (!WIFEXITED(status)) {
+      fmt::print(stderr, "soak: it ended before it began, with status {}\n",
+                 describe_status(status));
+    }
+    return 2;
+  }
+  Record record = nlohmann::json::parse(read_file(record_file)).get<Record>();
+  record.exit.status = describe_status(status);
+  record.exit.is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  return write_reports(record, options);
+}
+
+}  // namespace soak
