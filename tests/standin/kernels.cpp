@@ -3,6 +3,7 @@
 #include "kernels.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <cstring>
 
@@ -83,13 +84,74 @@ size_t ranges_of_convert_p010(const standin_launch* launch, standin_range* range
   return ranges_of(CopyNv12(launch, 2), ranges);
 }
 
+// nv12slot_soak_read (pipelines/soak/read_kernel.cu): sums a picture up again and again for some
+// nanoseconds. The sum is another one than on a GPU; who compares sums compares those of one
+// device.
+struct SoakRead {
+  explicit SoakRead(const standin_launch* launch) {
+    const auto read = [&](size_t index, auto* value) {
+      std::memcpy(value, launch->parameters[index], sizeof(*value));
+    };
+    uint32_t width = 0;
+    uint32_t height = 0;
+    read(4, &width);
+    read(5, &height);
+    read(6, &nanoseconds);
+    read(7, &result);
+    for (size_t plane = 0; plane < 2; plane++) {
+      read(2 * plane, &planes[plane].address);
+      read(2 * plane + 1, &planes[plane].pitch);
+      planes[plane].row_bytes = width;
+      planes[plane].rows = plane == 0 ? height : height / 2;
+      planes[plane].write = 0;
+    }
+  }
+
+  uint64_t sum() const {
+    uint64_t sum = 0;
+    for (const standin_range& plane : planes) {
+      for (size_t row = 0; row < plane.rows; row++) {
+        const auto* bytes = reinterpret_cast<const uint8_t*>(plane.address + row * plane.pitch);
+        for (size_t i = 0; i < plane.row_bytes; i++) sum = (sum ^ bytes[i]) * 0x100000001B3u;
+      }
+    }
+    return sum;
+  }
+
+  standin_range planes[2];
+  uint64_t nanoseconds = 0;
+  struct Result {
+    uint64_t sum;
+    uint32_t changed;
+  }* result = nullptr;
+};
+
+void run_soak_read(const standin_launch* launch) {
+  const SoakRead read(launch);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::nanoseconds(read.nanoseconds);
+  const uint64_t first = read.sum();
+  uint32_t changed = 0;
+  while (std::chrono::steady_clock::now() < end) {
+    if (read.sum() != first) changed++;
+  }
+  *read.result = {first, changed};
+}
+
+size_t ranges_of_soak_read(const standin_launch* launch, standin_range* ranges) {
+  const SoakRead read(launch);
+  ranges[0] = read.planes[0];
+  ranges[1] = read.planes[1];
+  return 2;
+}
+
 }  // namespace
 
 std::map<std::string, Kernel>& kernels() {
   static auto* const table = new std::map<std::string, Kernel>{
       {"nv12slot_copy_nv12", {{8, 8, 8, 8, 8, 8, 8, 8, 4, 4}, run_copy_nv12, ranges_of_copy_nv12}},
       {"nv12slot_convert_p010",
-       {{8, 8, 8, 8, 8, 8, 8, 8, 4, 4, 4}, run_convert_p010, ranges_of_convert_p010}}};
+       {{8, 8, 8, 8, 8, 8, 8, 8, 4, 4, 4}, run_convert_p010, ranges_of_convert_p010}},
+      {"nv12slot_soak_read", {{8, 8, 8, 8, 4, 4, 8, 8}, run_soak_read, ranges_of_soak_read}}};
   return *table;
 }
 
