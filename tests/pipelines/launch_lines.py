@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""launch_lines.py GST_LAUNCH [--without ELEMENT] DOCUMENT...: runs every gst-launch-1.0 line of the documents.
+"""launch_lines.py GST_LAUNCH [--without ELEMENT,ELEMENT] DOCUMENT...: runs every gst-launch-1.0 line of
+the documents.
 
 Lines run in order in one empty folder, so that the first can make the file that the others read. A
 line whose elements or device are not on this machine is skipped, visibly. Elements of ours must be there,
-but for ELEMENT, which is not in this build.
+but for those that are not in this build.
 """
 import pathlib
 import re
@@ -14,7 +15,7 @@ import sys
 import tempfile
 
 launch, *documents = sys.argv[1:]
-not_built = documents[1] if documents[0] == "--without" else None
+not_built = documents[1].split(",") if documents[0] == "--without" else []
 documents = documents[2:] if not_built else documents
 inspect = shutil.which("gst-inspect-1.0")
 
@@ -40,7 +41,7 @@ def reason_to_skip(line):
     for part in line.split("!"):
         words = [word for word in part.split() if not word.startswith("-")]
         element = next((word for word in words if re.fullmatch(r"[a-z][a-z0-9_]*", word)), None)
-        if element and element == not_built:
+        if element in not_built:
             return f"{element} is not in this build"
         if element and not element.startswith("nv12slot") and not is_installed(element):
             return f"no element {element} here"
@@ -61,7 +62,7 @@ with tempfile.TemporaryDirectory() as folder:
         if reason:
             print(f"ok {number} {name} # SKIP {reason}", flush=True)
             continue
-        run = subprocess.run([launch, "-q", *line.split()], cwd=folder, text=True, timeout=60,
+        run = subprocess.run([launch, "-q", *line.replace("$PWD", folder).split()], cwd=folder, text=True, timeout=60,
                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         well = run.returncode == 0 and "WARN" not in run.stdout and "CRITICAL" not in run.stdout
         print(f"{'ok' if well else 'not ok'} {number} {name}", flush=True)
