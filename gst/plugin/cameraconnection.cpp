@@ -153,6 +153,7 @@ void CameraConnection::run() {
     gst_bus_set_sync_handler(bus.get(), nullptr, nullptr, nullptr);
     pipeline_.reset();
   }
+  supported_.reset();  // nothing of GStreamer's is left once it says that it is closed
   MutexLock lock(mutex_);
   closed_ = true;
   changed_.notify_all();

@@ -93,12 +93,12 @@ class CameraConnection : public std::enable_shared_from_this<CameraConnection> {
   const Request request_;
   GWeakRef element_;
   const std::shared_ptr<EncodedQueue> queue_;
-  const CapsPtr supported_;
 
   // Of the thread, and of the source's threads while the pipeline runs.
   ObjectPtr<GstElement> pipeline_;
   GstElement* source_ = nullptr;  // in it
   GstElement* sink_ = nullptr;    // in it
+  CapsPtr supported_;
   std::atomic<bool> has_pad_{false}, has_video_{false}, has_selected_{false};
 
   std::atomic<Duration::rep> first_{0}, last_{0};

@@ -121,6 +121,8 @@ void CameraRun::run() {
       lock.lock();
       if (quit_) break;  // the callback may have stopped the element, and it is gone
     }
+    // Behind the error, or the application would take it for the end of a camera that is well.
+    if (action == Action::kGiveUp) setup_.queue->end(Kind::kEnd);
     woken_ = false;
     const TimePoint now = steady_clock().now();
     look_after_closing(now);
@@ -193,9 +195,9 @@ void CameraRun::perform(Action action) {
       connect();
       break;
     case Action::kDisconnect:
+    case Action::kGiveUp:
       disconnect(Kind::kOutage);
       break;
-    case Action::kGiveUp:
     case Action::kEnd:
       disconnect(Kind::kEnd);
       break;

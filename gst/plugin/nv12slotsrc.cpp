@@ -452,8 +452,8 @@ void build(GstNv12SlotSrc* self) {
   const ObjectPtr<GstPad> pad(gst_element_get_static_pad(src.decoder, "src"));
   gst_pad_add_probe(pad.get(), GST_PAD_PROBE_TYPE_BUFFER, frame_came, self, nullptr);
   src.latest = make_latest(src);
-  self->src =
-      gst_ghost_pad_new_from_template("src", pad.get(), gst_static_pad_template_get(&src_template));
+  const ObjectPtr<GstPadTemplate> pad_template(gst_static_pad_template_get(&src_template));
+  self->src = gst_ghost_pad_new_from_template("src", pad.get(), pad_template.get());
   gst_element_add_pad(GST_ELEMENT(self), self->src);
   g_signal_connect_object(src.decoder, "notify::path",
                           G_CALLBACK(+[](GObject*, GParamSpec*, gpointer object) {
