@@ -61,7 +61,7 @@ std::string encoder(const ClipSettings& settings) {
   }
   throw std::runtime_error(
       "no H.264 encoder for the simulated cameras; install gstreamer1.0-plugins-ugly (x264enc), or "
-      "give --uri");
+      "give --clip or --uri");
 }
 
 std::string bytes_of(GstBuffer* buffer) {
@@ -97,27 +97,34 @@ std::string parameter_sets(GstBuffer* unit) {
   return found;
 }
 
+std::vector<Ref<GstBuffer>> encode(const ClipSettings& settings, unsigned number) {
+  return run(fmt::format(
+      "videotestsrc num-buffers={} pattern={} ! video/x-raw,format=I420,width={},height={},"
+      "framerate={}/1 ! {} ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au ! "
+      "appsink name=out sync=false",
+      kSeconds * settings.fps, kPatterns.at(number % kPatterns.size()), settings.width,
+      settings.height, settings.fps, encoder(settings)));
+}
+
 }  // namespace
 
 std::vector<Clip> load_clips(const ClipSettings& settings) {
+  std::vector<std::string> files = settings.files;
+  for (unsigned i = 0; settings.files.empty() && i < settings.clips; ++i) {
+    files.push_back(fmt::format("{}/clip{}.h264", settings.folder, i));
+    if (!std::filesystem::exists(files.back())) write(files.back(), encode(settings, i));
+  }
   std::vector<Clip> clips;
-  for (unsigned i = 0; i < settings.clips; ++i) {
-    const std::string file = fmt::format("{}/clip{}.h264", settings.folder, i);
-    if (!std::filesystem::exists(file)) {
-      write(file, run(fmt::format(
-                      "videotestsrc num-buffers={} pattern={} ! video/x-raw,format=I420,width={},"
-                      "height={},framerate={}/1 ! {} ! h264parse ! video/x-h264,"
-                      "stream-format=byte-stream,alignment=au ! appsink name=out sync=false",
-                      kSeconds * settings.fps, kPatterns.at(i % kPatterns.size()), settings.width,
-                      settings.height, settings.fps, encoder(settings))));
-    }
+  for (const std::string& file : files) {
     Clip clip;
     clip.units = run(fmt::format(
         "filesrc location=\"{}\" ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au "
         "! appsink name=out sync=false",
         file));
-    if (clip.units.empty()) throw std::runtime_error("no pictures in " + file + "; remove it");
-    clip.parameter_sets = parameter_sets(clip.units.front().get());
+    if (!clip.units.empty()) clip.parameter_sets = parameter_sets(clip.units.front().get());
+    if (clip.parameter_sets.empty()) {
+      throw std::runtime_error(file + " is no byte stream of H.264 that begins with a key picture");
+    }
     clips.push_back(std::move(clip));
   }
   return clips;

@@ -13,6 +13,8 @@ struct ClipSettings {
   std::string folder;  ///< where the clips are kept, so that a server that starts again has them
   unsigned clips = 1;
   int width = 320, height = 240, fps = 15;
+  /// Byte streams of H.264 without B-pictures to play in place of what is encoded here.
+  std::vector<std::string> files = {};
 };
 
 /// A few seconds of H.264 to play over and over.
@@ -21,9 +23,9 @@ struct Clip {
   std::string parameter_sets;         ///< SPS and PPS, with start codes
 };
 
-/// The clips, a different picture in each, with a key picture every second: encoded if they are not
-/// in the folder yet. Throws std::runtime_error, which says what to install, where there is no
-/// encoder.
+/// The clips, a different picture in each, with a key picture every second: the files, or else
+/// encoded if they are not in the folder yet. Throws std::runtime_error, which says what to do, for
+/// a file that is none and where there is no encoder.
 [[nodiscard]] std::vector<Clip> load_clips(const ClipSettings& settings);
 
 }  // namespace soak

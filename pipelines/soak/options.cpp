@@ -63,6 +63,11 @@ void add_soak_options(CLI::App& app, Options& options) {
   app.add_option("--fps", options.fps, "pictures a second of the simulated cameras")
       ->check(CLI::Range(1, 120))
       ->capture_default_str();
+  app.add_option("--clip", options.clips,
+                 "an H.264 byte stream without B-pictures for the simulated cameras to play at "
+                 "--fps, over and over, in place of what is made by --size; any number of times")
+      ->allow_extra_args(false)
+      ->check(CLI::ExistingFile);
   app.add_option("--seconds", options.seconds, "how long to run")
       ->check(CLI::Range(5.0, 1e7))
       ->capture_default_str();
@@ -153,6 +158,7 @@ void add_serve_options(CLI::App& app, ServeSettings& serve) {
   app.add_option("--parent", serve.parent);
   app.add_option("--folder", serve.clips.folder)->required();
   app.add_option("--clips", serve.clips.clips);
+  app.add_option("--clip", serve.clips.files)->allow_extra_args(false);
   app.add_option("--fps", serve.clips.fps);
   add_size(app, serve.clips.width, serve.clips.height);
 }

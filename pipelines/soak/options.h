@@ -17,6 +17,7 @@ struct Options {
   std::vector<std::string> uris;
   unsigned simulate = 0;
   int width = 320, height = 240, fps = 15;
+  std::vector<std::string> clips;  // files to play as the simulated cameras
   Seconds seconds = 60, warm_up = 10;
   unsigned seed = 1;
 

@@ -92,7 +92,7 @@ void Place::on_frame(GstBuffer* buffer) {
   on_frame_(buffer);
 }
 
-void Place::sample() {
+CameraSample Place::sample() {
   const Seconds now = now_();
   CameraSample sample;
   sample.at = now;
@@ -108,7 +108,7 @@ void Place::sample() {
     longest_gap_ = 0;
   }
   sample.reconnects = counts().reconnects;
-  record_.samples.push_back(sample);
+  return sample;
 }
 
 std::string Place::take_error() {

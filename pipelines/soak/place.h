@@ -41,9 +41,10 @@ class Place {
   [[nodiscard]] CameraCounts counts();
   [[nodiscard]] std::uint64_t frames() const { return frames_.load(); }
   /// Closes an interval of sampling.
-  void sample();
+  [[nodiscard]] CameraSample sample();
   /// Errors that the pipeline ended with since the last call, at most one.
   [[nodiscard]] std::string take_error();
+  /// Without the series.
   [[nodiscard]] CameraRecord record();
 
  private:

@@ -23,15 +23,10 @@ struct adl_serializer<std::optional<T>> {
 
 namespace soak {
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CameraSample, at, frames, processing_ms, processing_max_ms,
-                                   gap_ms, reconnects)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CameraRecord, name, frames, corrupted, paths, lives, reconnects,
                                    outages, dropped, first_frame, longest_gap_ms, longest_gap_at,
                                    gaps_over_limit, corrupted_outside, slowest_stop_ms,
                                    teardowns_abandoned, errors, samples)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProcessSample, at, free, active, cooling, quarantined,
-                                   resident_mib, device_mib)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FaultRecord, kind, camera, begun, lifted, recovered, given_up)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Counters, slots_made, slots_freed, pool_full, slow_frames,
                                    decoders_opened, decoders_reused, driver_calls)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ReaderRecord, checked, changed, late_checked, late_changed,
@@ -41,12 +36,45 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Limits, path, gap_ms, recovery, stop_ms, slow
 
 namespace {
 
+// The macro's functions are inline; those of the header go through types of this file.
+struct CameraSampleFields : CameraSample {};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(CameraSampleFields, at, frames, processing_ms, processing_max_ms,
+                                   gap_ms, reconnects)
+struct ProcessSampleFields : ProcessSample {};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ProcessSampleFields, at, free, active, cooling, quarantined,
+                                   resident_mib, device_mib)
+struct FaultFields : FaultRecord {};
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(FaultFields, kind, camera, begun, lifted, recovered, given_up)
 struct RecordFields : Record {};
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(RecordFields, version, command, machine, begun_at, seed, device,
                                    warm_up, length, interval, limits, cameras, samples, faults,
                                    faults_left, readers, warm, end, exit)
 
 }  // namespace
+
+void to_json(nlohmann::json& json, const CameraSample& sample) {
+  json = CameraSampleFields{sample};
+}
+
+void from_json(const nlohmann::json& json, CameraSample& sample) {
+  sample = json.get<CameraSampleFields>();
+}
+
+void to_json(nlohmann::json& json, const ProcessSample& sample) {
+  json = ProcessSampleFields{sample};
+}
+
+void from_json(const nlohmann::json& json, ProcessSample& sample) {
+  sample = json.get<ProcessSampleFields>();
+}
+
+void to_json(nlohmann::json& json, const FaultRecord& fault) {
+  json = FaultFields{fault};
+}
+
+void from_json(const nlohmann::json& json, FaultRecord& fault) {
+  fault = json.get<FaultFields>();
+}
 
 void to_json(nlohmann::json& json, const Record& record) {
   json = RecordFields{record};

@@ -121,6 +121,13 @@ struct Record {
   ExitRecord exit;
 };
 
+// Everything in a record is JSON and comes back from it.
+void to_json(nlohmann::json& json, const CameraSample& sample);
+void from_json(const nlohmann::json& json, CameraSample& sample);
+void to_json(nlohmann::json& json, const ProcessSample& sample);
+void from_json(const nlohmann::json& json, ProcessSample& sample);
+void to_json(nlohmann::json& json, const FaultRecord& fault);
+void from_json(const nlohmann::json& json, FaultRecord& fault);
 void to_json(nlohmann::json& json, const Record& record);
 void from_json(const nlohmann::json& json, Record& record);
 

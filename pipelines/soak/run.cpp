@@ -4,6 +4,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <glib-unix.h>
+#include <malloc.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -13,8 +14,6 @@
 #include <cstdio>
 #include <ctime>
 #include <exception>
-#include <filesystem>
-#include <fstream>
 #include <stdexcept>
 #include <thread>
 
@@ -29,6 +28,7 @@
 #include "place.h"
 #include "progress.h"
 #include "reader.h"
+#include "record_file.h"
 #include "server_process.h"
 
 namespace soak {
@@ -47,7 +47,7 @@ constexpr double kSamples = 600;
 
 class Run final : public FaultTarget {
  public:
-  Run(const Options& options, const std::string& folder, std::string record_file);
+  Run(const Options& options, const std::string& folder);
   ~Run() override;
   int operator()();
 
@@ -86,7 +86,7 @@ class Run final : public FaultTarget {
   void finish();
 
   const Options& options_;
-  const std::string record_file_;
+  RecordWriter writer_;
   const int device_;
   const Clock::time_point begin_ = Clock::now();
   Record record_;
@@ -117,9 +117,9 @@ std::string describe_machine(int device) {
   return text + (device >= 0 ? fmt::format(", CUDA device {}", device) : ", no CUDA device");
 }
 
-Run::Run(const Options& options, const std::string& folder, std::string record_file)
+Run::Run(const Options& options, const std::string& folder)
     : options_(options),
-      record_file_(std::move(record_file)),
+      writer_(folder),
       device_(options.device.value_or(nv12slot::cuda_device_count() > 0 ? 0 : -1)),
       random_(options.seed),
       lifted_(options.cameras()) {
@@ -174,11 +174,15 @@ Run::~Run() {
 
 void Run::make_server(const std::string& folder) {
   if (options_.simulate == 0) return;
-  progress_.note(fmt::format("making {} simulated cameras, {}x{} at {} fps", options_.simulate,
-                             options_.width, options_.height, options_.fps));
-  server_ = std::make_unique<ServerProcess>(
-      options_.simulate, ClipSettings{folder, std::min(options_.simulate, kClips), options_.width,
-                                      options_.height, options_.fps});
+  ClipSettings clips{folder,         std::min(options_.simulate, kClips),
+                     options_.width, options_.height,
+                     options_.fps,   options_.clips};
+  progress_.note(clips.files.empty()
+                     ? fmt::format("making {} simulated cameras, {}x{} at {} fps",
+                                   options_.simulate, clips.width, clips.height, clips.fps)
+                     : fmt::format("{} simulated cameras play {} at {} fps", options_.simulate,
+                                   fmt::join(clips.files, ", "), clips.fps));
+  server_ = std::make_unique<ServerProcess>(options_.simulate, clips);
 }
 
 void Run::make_readers() {
@@ -438,8 +442,9 @@ ReaderRecord Run::readers() const {
 }
 
 void Run::sample() {
-  for (const auto& place : places_) place->sample();
-  record_.samples.push_back(process_sample());
+  std::vector<CameraSample> cameras;
+  for (const auto& place : places_) cameras.push_back(place->sample());
+  writer_.add(process_sample(), cameras);
 }
 
 void Run::show() {
@@ -480,7 +485,6 @@ void Run::update_record() {
   record_.length = now();
   record_.cameras.clear();
   for (const auto& place : places_) record_.cameras.push_back(place->record());
-  record_.faults = faults_->records();
   record_.faults_left = faults_->left();
   record_.readers = readers();
   record_.end = counters();
@@ -489,9 +493,7 @@ void Run::update_record() {
 
 void Run::save() {
   update_record();
-  // Whole or not at all, whenever this process ends.
-  std::ofstream(record_file_ + ".part") << nlohmann::json(record_);
-  std::filesystem::rename(record_file_ + ".part", record_file_);
+  writer_.save(record_, faults_->records());
 }
 
 void Run::finish() {
@@ -516,9 +518,12 @@ void Run::finish() {
 
 }  // namespace
 
-int run(const Options& options, const std::string& folder, const std::string& record_file) {
+int run(const Options& options, const std::string& folder) {
+  // Memory is looked at for what is leaked. With an arena of the heap for every thread it would
+  // creep for hours by what is merely strewn over them, as threads come and go with the cameras.
+  mallopt(M_ARENA_MAX, 2);
   gst_init(nullptr, nullptr);
-  Run soak(options, folder, record_file);
+  Run soak(options, folder);
   return soak();
 }
 

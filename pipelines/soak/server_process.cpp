@@ -18,15 +18,16 @@ ServerProcess::ServerProcess(unsigned cameras, const ClipSettings& clips)
 }
 
 void ServerProcess::start() {
-  const std::vector<std::string> words = {"/proc/self/exe",
-                                          "serve",
-                                          fmt::format("--cameras={}", cameras_),
-                                          fmt::format("--port={}", port_),
-                                          fmt::format("--parent={}", getpid()),
-                                          fmt::format("--folder={}", clips_.folder),
-                                          fmt::format("--clips={}", clips_.clips),
-                                          fmt::format("--size={}x{}", clips_.width, clips_.height),
-                                          fmt::format("--fps={}", clips_.fps)};
+  std::vector<std::string> words = {"/proc/self/exe",
+                                    "serve",
+                                    fmt::format("--cameras={}", cameras_),
+                                    fmt::format("--port={}", port_),
+                                    fmt::format("--parent={}", getpid()),
+                                    fmt::format("--folder={}", clips_.folder),
+                                    fmt::format("--clips={}", clips_.clips),
+                                    fmt::format("--size={}x{}", clips_.width, clips_.height),
+                                    fmt::format("--fps={}", clips_.fps)};
+  for (const std::string& file : clips_.files) words.push_back("--clip=" + file);
   std::vector<const char*> arguments;
   for (const std::string& word : words) arguments.push_back(word.c_str());
   arguments.push_back(nullptr);

@@ -13,9 +13,10 @@
 #include <exception>
 #include <filesystem>
 #include <fstream>
-#include <sstream>
+#include <optional>
 #include <stdexcept>
 
+#include "record_file.h"
 #include "report.h"
 #include "run.h"
 
@@ -45,10 +46,10 @@ class TemporaryFolder {
   std::string path_;
 };
 
-int run_child(const Options& options, const std::string& folder, const std::string& record_file) {
+int run_child(const Options& options, const std::string& folder) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
   try {
-    const int status = run(options, folder, record_file);
+    const int status = run(options, folder);
     alarm(kExitSeconds);  // from here on only exit handlers run
     return status;
   } catch (const std::exception& error) {
@@ -69,12 +70,6 @@ int wait_for(pid_t child, const sigset_t& signals) {
     kill(child, was_asked ? SIGKILL : SIGTERM);
     was_asked = true;
   }
-}
-
-std::string read_file(const std::string& path) {
-  std::ostringstream text;
-  text << std::ifstream(path).rdbuf();
-  return text.str();
 }
 
 std::string describe_status(int status) {
@@ -107,7 +102,6 @@ int supervise(const Options& options) {
     if (!path.empty()) write_file(path, "");
   }
   const TemporaryFolder folder;
-  const std::string record_file = folder.path() + "/record.json";
   // Blocked, so that none comes between two looks.
   sigset_t signals, before;
   sigemptyset(&signals);
@@ -118,22 +112,22 @@ int supervise(const Options& options) {
   if (child < 0) throw std::runtime_error("cannot start a process");
   if (child == 0) {
     sigprocmask(SIG_SETMASK, &before, nullptr);
-    std::exit(run_child(options, folder.path(), record_file));
+    std::exit(run_child(options, folder.path()));
   }
   const int status = wait_for(child, signals);
   sigprocmask(SIG_SETMASK, &before, nullptr);
 
-  if (!std::filesystem::exists(record_file)) {
+  std::optional<Record> record = read_record(folder.path());
+  if (!record) {
     if (!WIFEXITED(status)) {
       fmt::print(stderr, "soak: it ended before it began, with status {}\n",
                  describe_status(status));
     }
     return 2;
   }
-  Record record = nlohmann::json::parse(read_file(record_file)).get<Record>();
-  record.exit.status = describe_status(status);
-  record.exit.is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-  return write_reports(record, options);
+  record->exit.status = describe_status(status);
+  record->exit.is_clean = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+  return write_reports(*record, options);
 }
 
 }  // namespace soak
