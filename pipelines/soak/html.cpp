@@ -223,9 +223,9 @@ class Page {
       }
     }
     for (const double tick : time_ticks(record_.length, 11)) {
-      html_ +=
-          fmt::format(R"(<text class="tick" x="{:.1f}" y="{:g}" text-anchor="middle">{}</text>)",
-                      x(tick), bottom + 16, time_text(tick, record_.length));
+      html_ += fmt::format(R"(<text class="tick" x="{:.1f}" y="{:g}" text-anchor="{}">{}</text>)",
+                           x(tick), bottom + 16, x(tick) > kRight - 14 ? "end" : "middle",
+                           time_text(tick, record_.length));
     }
     html_ += "</svg></div>\n";
   }
