@@ -57,6 +57,12 @@ std::string find_decoder(const std::string& file, int device) {
 }
 
 std::string CameraSetup::launch() const {
+  if (!uri.empty()) {
+    return fmt::format(
+        "{} name=slots uri={} device={} source-name={} ! appsink name=out emit-signals=true "
+        "sync=false max-buffers=4",
+        kSlotSource, uri, device, name);
+  }
   const std::string codec = is_h265(file) ? "h265" : "h264";
   std::string parse = codec + "parse";
   if (is_mp4(file)) {
@@ -150,7 +156,10 @@ CameraStats Camera::stats() const {
     gst_structure_get_uint64(structure, field, &value);
     return std::uint64_t{value};
   };
-  stats.drops = number("exhausted");
+  // The same, of a decoder and of a camera.
+  stats.drops = number("exhausted") + number("dropped-no-slot");
+  stats.reconnects = number("reconnects");
+  stats.longest_outage = std::chrono::nanoseconds(number("longest-outage"));
   stats.opened = number("decoders-opened");
   stats.reused = number("decoders-reused");
   if (const char* path = gst_structure_get_string(structure, "path")) stats.path = path;
@@ -159,6 +168,13 @@ CameraStats Camera::stats() const {
 }
 
 std::string Camera::state() const {
+  GstStructure* structure = nullptr;
+  g_object_get(slots_.get(), "stats", &structure, nullptr);
+  const char* const status =
+      structure != nullptr ? gst_structure_get_string(structure, "status") : nullptr;
+  const std::string text = status != nullptr ? status : "";
+  if (structure != nullptr) gst_structure_free(structure);
+  if (!text.empty()) return text;
   GstState current = GST_STATE_NULL;
   gst_element_get_state(pipeline_.get(), &current, nullptr, 0);
   return gst_element_state_get_name(current);

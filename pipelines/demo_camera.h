@@ -22,10 +22,13 @@ using BufferPtr = std::unique_ptr<GstBuffer, BufferUnref>;
 
 /// The decoder that puts its pictures into slots by itself; the others need nv12slotcopy for that.
 inline constexpr const char* kSlotDecoder = "nv12slotdec";
+/// The one that plays a camera and brings it back, with that decoder in it.
+inline constexpr const char* kSlotSource = "nv12slotsrc";
 
 /// What a camera plays, and how.
 struct CameraSetup {
   std::string name;            ///< source-name of its slot frames
+  std::string uri;             ///< of a camera for nv12slotsrc; empty: the file is played
   std::string file;            ///< .mp4 or .mov with H.264, or a raw H.264 or H.265 stream
   std::string decoder;         ///< a factory's name, e.g. nv12slotdec or avdec_h264
   int device = -1;             ///< CUDA device of its slots; -1: the host
@@ -48,11 +51,14 @@ struct CameraStats {
   /// Of nv12slotdec: decoders it opened, and took open from a camera that had gone.
   std::uint64_t opened = 0, reused = 0;
   std::string path = "none";  ///< what runs now; the words are the element's
+  /// Of nv12slotsrc: times it came back, and the longest time from frame to frame of these.
+  std::uint64_t reconnects = 0;
+  std::chrono::nanoseconds longest_outage{};
 };
 
-/// One camera: a pipeline of its own that plays a file over and over. Made playing; the destructor
-/// takes it down, whatever its frames are used for elsewhere. One thread; `on_frame` is called on
-/// the camera's streaming thread and never after the destructor.
+/// One camera: a pipeline of its own that plays a camera, or a file over and over. Made playing;
+/// the destructor takes it down, whatever its frames are used for elsewhere. One thread; `on_frame`
+/// is called on the camera's streaming thread and never after the destructor.
 class Camera {
  public:
   using OnFrame = std::function<void(BufferPtr)>;

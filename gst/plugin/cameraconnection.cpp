@@ -28,13 +28,32 @@ bool has_property(gpointer object, const char* name) {
   return g_object_class_find_property(G_OBJECT_GET_CLASS(object), name) != nullptr;
 }
 
-/// What makes whole access units with their parameter sets of the codec's stream; nullptr where
-/// parsebin's output is that already.
+/// What brings the codec's stream into the form that nv12slotdec takes; nullptr where it comes so.
 const char* parser_for(const GstCaps* caps) {
   const GstStructure* const structure = gst_caps_get_structure(caps, 0);
   if (gst_structure_has_name(structure, "video/x-h264")) return "h264parse";
   if (gst_structure_has_name(structure, "video/x-h265")) return "h265parse";
+  if (gst_structure_has_name(structure, "video/x-av1")) return "av1parse";
+  if (gst_structure_has_name(structure, "video/mpeg")) {
+    int version = 0;
+    gst_structure_get_int(structure, "mpegversion", &version);
+    return version == 4 ? "mpeg4videoparse" : "mpegvideoparse";
+  }
   return nullptr;
+}
+
+/// Whether nothing has to be taken apart any more: sound, or a codec's stream that is in
+/// `supported`.
+bool is_elementary(const GstCaps* caps, const GstCaps* supported) {
+  const GstStructure* const structure = gst_caps_get_structure(caps, 0);
+  const std::string_view name = gst_structure_get_name(structure);
+  if (name.starts_with("audio/")) return true;
+  gboolean is_system_stream = FALSE;
+  gst_structure_get_boolean(structure, "systemstream", &is_system_stream);
+  for (guint i = 0; i < gst_caps_get_size(supported) && is_system_stream == FALSE; ++i) {
+    if (name == gst_structure_get_name(gst_caps_get_structure(supported, i))) return true;
+  }
+  return false;
 }
 
 std::string to_text(const GstCaps* caps) {
@@ -311,6 +330,12 @@ void CameraConnection::add_parsebin(GstPad* pad) {
     return;
   }
   gst_bin_add(GST_BIN(pipeline_.get()), parsebin);
+  // By itself it would go on to its own parsers, and refuse what no ranked decoder here takes.
+  connect(
+      parsebin, "autoplug-continue", +[](GstElement*, GstPad*, GstCaps* caps, gpointer data) {
+        const auto* const self = static_cast<CameraConnection*>(data);
+        return is_elementary(caps, self->supported_.get()) ? FALSE : TRUE;
+      });
   connect(
       parsebin, "pad-added", +[](GstElement*, GstPad* added, gpointer self) {
         static_cast<CameraConnection*>(self)->take_stream(added);
@@ -333,7 +358,7 @@ void CameraConnection::take_stream(GstPad* pad) {
   const CapsPtr caps = caps_of(pad);
   if (gst_caps_is_any(caps.get()) || gst_caps_is_empty(caps.get())) return;
   const std::string_view name = gst_structure_get_name(gst_caps_get_structure(caps.get(), 0));
-  const bool is_video = name.rfind("video/", 0) == 0 || name == "image/jpeg";
+  const bool is_video = name.starts_with("video/") || name == "image/jpeg";
   if (!is_video || has_video_.exchange(true)) return;
   GST_DEBUG("connection %" G_GUINT64_FORMAT ": taking %" GST_PTR_FORMAT, request_.number,
             caps.get());
@@ -356,7 +381,9 @@ void CameraConnection::take_stream(GstPad* pad) {
       return;
     }
     // A decoder that starts anew needs the parameter sets before each key picture.
-    g_object_set(parser, "config-interval", -1, nullptr);
+    if (has_property(parser, "config-interval")) {
+      g_object_set(parser, "config-interval", -1, nullptr);
+    }
     gst_bin_add(GST_BIN(pipeline_.get()), parser);
     const ObjectPtr<GstPad> sink(gst_element_get_static_pad(parser, "sink"));
     gst_pad_link(pad, sink.get());

@@ -42,8 +42,11 @@ if "device" in sys.argv[3:]:
     sys.exit()
 
 common = ["--device", "-1", "--cameras", "2"]
-status, seen, output = run(*common, "--seconds", "5", "--recreate-every", "0.4")
+status, seen, output = run(*common, "--seconds", "8", "--recreate-every", "2.5", "--cut-every", "1.2")
 report(status == 0 and seen["ok"], "cameras come and go and all is well", output)
+if has_slot_decoder:
+    report(seen.get("cuts", 0) > 0 and seen.get("reconnects", 0) > 0,
+           "cameras whose connection is cut come back by themselves", output)
 # How many there are depends on the machine.
 report(0 < seen.get("checked", 0) == seen.get("frames") and seen.get("changed") == 0,
        "held frames stay as they are", output)
