@@ -443,7 +443,8 @@ class Page {
         "<div class=\"card\"><table><tr><th>fault</th><th class=\"n\">times</th>"
         "<th class=\"n\">recovered</th><th class=\"n\">median</th><th "
         "class=\"n\">slowest</th></tr>\n";
-    for (auto& [name, kind] : kinds) {
+    for (auto& [name, entry] : kinds) {
+      Kind& kind = entry;  // clang before 16 captures no structured binding
       std::sort(kind.took.begin(), kind.took.end());
       const auto time = [&](std::size_t at) {
         return at < kind.took.size() ? fmt::format("{:.2f} s", kind.took[at]) : std::string("-");
