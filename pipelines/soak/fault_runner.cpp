@@ -54,6 +54,23 @@ void FaultRunner::see_to(Open& open, Seconds now) {
   if (open.is_over && !record.given_up) record.recovered = std::max(open.last, *record.lifted);
 }
 
+bool FaultRunner::are_well(const std::vector<int>& cameras, Seconds now) {
+  const auto is_well = [&](int camera) { return target_.recovered(camera).has_value(); };
+  if (std::all_of(cameras.begin(), cameras.end(), is_well)) {
+    waiting_since_.reset();
+    return true;
+  }
+  // No fault is open of them: they are still being made, or will never be.
+  if (!waiting_since_) waiting_since_ = now;
+  if (now - *waiting_since_ > limit_) {
+    waiting_since_.reset();
+    for (const int camera : cameras) {
+      if (!is_well(camera)) given_up_[static_cast<unsigned>(camera)] = true;
+    }
+  }
+  return false;
+}
+
 void FaultRunner::begin_due(Seconds now) {
   while (next_ < schedule_.size() && schedule_[next_].at <= now) {
     const Fault fault = schedule_[next_];
@@ -62,12 +79,8 @@ void FaultRunner::begin_due(Seconds now) {
       ++next_;
       continue;
     }
-    // Cameras that are still being made have not recovered either.
-    if ((fault.camera == kAllCameras ? has_open() : is_open(fault.camera)) ||
-        std::any_of(cameras.begin(), cameras.end(),
-                    [&](int camera) { return !target_.recovered(camera); })) {
-      return;
-    }
+    if (fault.camera == kAllCameras ? has_open() : is_open(fault.camera)) return;
+    if (!are_well(cameras, now)) return;
     ++next_;
     FaultRecord record;
     record.kind = to_string(fault.kind);

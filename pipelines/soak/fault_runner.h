@@ -25,8 +25,8 @@ class FaultTarget {
 
 /// Runs a schedule. A camera has one fault at a time: a fault that comes too early waits for its
 /// camera, those behind it wait with it, and a killed server waits until every camera is well. A
-/// camera that has not recovered within the limit is given up: it gets no more faults, and no
-/// killed server waits for it. One thread.
+/// camera that has not recovered within the limit, or has not come up in that time, is given up: it
+/// gets no more faults, and no killed server waits for it. One thread.
 class FaultRunner {
  public:
   FaultRunner(std::vector<Fault> schedule, unsigned cameras, Seconds limit, FaultTarget& target);
@@ -55,13 +55,16 @@ class FaultRunner {
   [[nodiscard]] std::vector<int> cameras_of(const Fault& fault) const;
   void see_to(Open& open, Seconds now);
   void begin_due(Seconds now);
+  /// Whether a fault may come to them; those that are not for too long are given up.
+  bool are_well(const std::vector<int>& cameras, Seconds now);
 
   const std::vector<Fault> schedule_;
   const Seconds limit_;
   FaultTarget& target_;
   std::size_t next_ = 0;
   std::vector<Open> open_;
-  std::vector<bool> given_up_;  // by camera
+  std::vector<bool> given_up_;            // by camera
+  std::optional<Seconds> waiting_since_;  // for cameras that are being made
   std::vector<FaultRecord> records_;
 };
 

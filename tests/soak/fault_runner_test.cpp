@@ -118,5 +118,20 @@ TEST_F(FaultRunnerTest, nothing_comes_to_a_camera_that_is_still_being_made) {
   EXPECT_EQ(target_.begun.size(), 1U);
 }
 
+TEST_F(FaultRunnerTest, camera_that_never_comes_up_holds_no_other_up) {
+  target_.well[0].reset();
+  FaultRunner runner = make(
+      {{5, FaultKind::kCut, 0}, {6, FaultKind::kStall, 1}, {7, FaultKind::kKill, kAllCameras}});
+  runner.tick(7);
+  EXPECT_TRUE(target_.begun.empty());
+  runner.tick(17.1);
+  runner.tick(17.2);
+  ASSERT_EQ(target_.begun.size(), 1U);
+  EXPECT_EQ(target_.begun[0].kind, FaultKind::kStall);
+  target_.well[1] = 18;
+  runner.tick(19);
+  EXPECT_EQ(target_.begun.back().kind, FaultKind::kKill);
+}
+
 }  // namespace
 }  // namespace soak
