@@ -5,6 +5,7 @@
 #include <gst/app/gstappsink.h>
 #include <gst/nv12slot/nv12slot.h>
 
+#include <algorithm>
 #include <stdexcept>
 
 namespace soak {
@@ -133,6 +134,7 @@ std::string Camera::take_error() {
     text = fmt::format("{}: {}", GST_MESSAGE_SRC_NAME(popped), take_text(error));
     if (debug != nullptr) text += fmt::format(" ({})", debug);
     g_free(debug);
+    std::replace(text.begin(), text.end(), '\n', ' ');
   }
   return text;
 }

@@ -25,7 +25,7 @@ void Progress::update(const std::vector<CameraProgress>& cameras, const RunProgr
   std::string memory = fmt::format("{:.0f} MiB", process.resident_mib);
   if (process.device_mib >= 0) memory += fmt::format(", device {:.0f} MiB", process.device_mib);
   const std::uint64_t changed = run.readers.changed + run.readers.late_changed;
-  const char* const warming = run.now < run.warm_up ? " (warming up)" : "";
+  const char* const warming = run.is_warming_up ? " (warming up)" : "";
 
   if (!terminal_) {
     std::string line = fmt::format("{:5.0f} s{} ", run.now, warming);

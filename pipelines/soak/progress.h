@@ -19,7 +19,8 @@ struct CameraProgress {
 
 /// What the others show.
 struct RunProgress {
-  Seconds now = 0, length = 0, warm_up = 0;
+  Seconds now = 0, length = 0;
+  bool is_warming_up = false;
   ProcessSample process;
   std::size_t faults = 0, recovered = 0, faults_left = 0;
   ReaderRecord readers;

@@ -42,6 +42,7 @@ constexpr unsigned kSaveMs = 15000;
 constexpr unsigned kClips = 4;
 constexpr unsigned kUnknownFps = 30;  // of cameras that are not simulated
 constexpr Seconds kLongestFlip = 5;   // a camera that sends little takes its time
+constexpr double kLongestWarmUp = 2;  // times what was asked for
 // Points of the charts; more only make the report large.
 constexpr double kSamples = 600;
 
@@ -78,6 +79,7 @@ class Run final : public FaultTarget {
   }
   [[nodiscard]] unsigned extra() const { return std::max(4U, fps() / 2); }
   Place& place(int camera) { return *places_.at(static_cast<std::size_t>(camera)); }
+  [[nodiscard]] bool is_warmed_up(Seconds time) const;
   void recreate(unsigned camera);
   [[nodiscard]] Counters counters();
   [[nodiscard]] ProcessSample process_sample() const;
@@ -98,6 +100,7 @@ class Run final : public FaultTarget {
   std::vector<std::unique_ptr<Reader>> readers_;
   std::vector<std::unique_ptr<Place>> places_;  // after what their threads use
   std::unique_ptr<FaultRunner> faults_;
+  std::optional<std::size_t> faults_left_;  // that did not come although they were due
   std::minstd_rand random_;
   // Of the killed server.
   std::optional<Seconds> restart_at_;
@@ -307,25 +310,36 @@ int Run::operator()() {
 
 void Run::tick() {
   const Seconds time = now();
-  if (!is_warm_ && time >= options_.warm_up) {
+  if (!is_warm_ && is_warmed_up(time)) {
     is_warm_ = true;
     record_.warm_up = time;
     record_.warm = counters();
     for (const auto& reader : readers_) reader->end_warm_up();
     for (const auto& place : places_) place->health().start_counting(time);
   }
-  faults_->tick(time);
+  if (is_warm_) faults_->tick(time);
   for (const auto& place : places_) {
     if (const std::string error = place->take_error(); !error.empty()) {
       progress_.note(fmt::format("{} ended with an error: {}", place->name(), error));
     }
   }
   if (time < options_.seconds) return;
-  // Faults that are due still come, and what is broken gets time to recover.
-  if ((!faults_->has_open() && faults_->left() == 0) ||
-      time > options_.seconds + 2 * options_.limits.recovery) {
-    g_main_loop_quit(loop_.get());
+  // Faults that are due still come, for a while, and what is broken gets time to recover.
+  if (time > options_.seconds + 2 * options_.limits.recovery && !faults_left_) {
+    faults_left_ = faults_->left();
+    faults_->stop_scheduling();
   }
+  if (!faults_->has_open() && faults_->left() == 0) g_main_loop_quit(loop_.get());
+}
+
+bool Run::is_warmed_up(Seconds time) const {
+  if (time < options_.warm_up) return false;
+  // On a slow machine readers may not have as many frames yet as the pool is to have slots for. A
+  // camera that gives none is not waited for without end.
+  const std::uint64_t wanted = options_.hold + extra() + options_.readers + fps() / 2;
+  return time >= kLongestWarmUp * options_.warm_up ||
+         std::all_of(places_.begin(), places_.end(),
+                     [&](const auto& place) { return place->frames() >= wanted; });
 }
 
 void Run::end_early() {
@@ -470,7 +484,7 @@ void Run::show() {
   RunProgress run;
   run.now = now();
   run.length = options_.seconds;
-  run.warm_up = options_.warm_up;
+  run.is_warming_up = !is_warm_;
   run.process = process_sample();
   run.faults = faults_->records().size();
   run.recovered = static_cast<std::size_t>(
@@ -485,7 +499,7 @@ void Run::update_record() {
   record_.length = now();
   record_.cameras.clear();
   for (const auto& place : places_) record_.cameras.push_back(place->record());
-  record_.faults_left = faults_->left();
+  record_.faults_left = faults_left_.value_or(faults_->left());
   record_.readers = readers();
   record_.end = counters();
   if (!is_warm_) record_.warm = record_.end;
