@@ -105,7 +105,8 @@ bool Player::wait_for(std::uint64_t frames) {
   while (frames_ < frames) {
     if (has_failed()) return false;
     if (steady_clock::now() > deadline) {
-      fmt::print(stderr, "{}: {} frames in place of {}\n", settings_.decode, frames_, frames);
+      fmt::print(stderr, "{}: {} frames in place of {}\n", settings_.decode, frames_.load(),
+                 frames);
       return false;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
