@@ -19,6 +19,9 @@ namespace {
 /// backlog's.
 constexpr int kSpareSurfaces = 2 + static_cast<int>(SurfaceBacklog::kMost);
 
+/// Pictures by which output lags behind input at most.
+constexpr std::size_t kMostDelayed = 16;
+
 /// Room for all data of one access unit, padded as FFmpeg wants it.
 bool fill(AVPacket& packet, std::span<const std::uint8_t> data) {
   if (data.size() > static_cast<std::size_t>(INT_MAX - AV_INPUT_BUFFER_PADDING_SIZE)) return false;
@@ -269,7 +272,17 @@ Step Decoder::send(std::span<const std::uint8_t> data, std::int64_t number, bool
   // What was before the flush may still be there for the next unit to refer to.
   if (is_first && result < 0 && result != AVERROR(EAGAIN) && !is_refused_)
     is_flushed_ = keeps_open();
-  return result >= 0 ? Step::kDone : step_of(result, "decoding");
+  if (result >= 0) return Step::kDone;
+  const Step step = step_of(result, "decoding");
+  if (step == Step::kNoSurface || step == Step::kBadData) {
+    failed_.push_back(number);
+    if (failed_.size() > kMostDelayed) failed_.pop_front();
+  }
+  return step;
+}
+
+bool Decoder::has_told(std::int64_t number) {
+  return std::erase(failed_, number) > 0;
 }
 
 Step Decoder::send_end() {
@@ -303,10 +316,16 @@ Step Decoder::receive(FramePtr& frame) {
     why_ = "no memory for a frame";
     return Step::kLost;
   }
-  int result = 0;
-  if (!run([&] { result = receive_frame(received.get()); })) return Step::kExiting;
-  if (result < 0) return step_of(result, "taking a picture");
-  if (received->format == AV_PIX_FMT_CUDA && received->data[0] == nullptr) {
+  const auto has_no_picture = [&] {
+    return received->format == AV_PIX_FMT_CUDA && received->data[0] == nullptr;
+  };
+  do {
+    int result = 0;
+    if (!run([&] { result = receive_frame(received.get()); })) return Step::kExiting;
+    if (result < 0) return step_of(result, "taking a picture");
+    // FFmpeg 7's H.265 gives out the frame of a unit for which it failed, too.
+  } while (has_no_picture() && has_told(received->pts));
+  if (has_no_picture()) {
     // Most of FFmpeg's decoders go on without a surface, and give out the frame without a picture.
     why_ = "NVDEC had no surface left for a picture";
     return Step::kNoSurface;
@@ -329,6 +348,7 @@ void Decoder::reset() {
 }
 
 void Decoder::flush() {
+  failed_.clear();
   if (!keeps_open()) {
     reset();
     return;
@@ -336,8 +356,7 @@ void Decoder::flush() {
   if (is_flushed_) return;
   is_ending_ = true;
   static_cast<void>(run([&] {
-    // Up to 16 are delayed.
-    for (int i = 0; i <= 16; ++i) {
+    for (std::size_t i = 0; i <= kMostDelayed; ++i) {
       const FramePtr delayed(av_frame_alloc());
       if (delayed == nullptr || receive_frame(delayed.get()) < 0) return;
     }

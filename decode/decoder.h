@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <span>
 #include <string>
@@ -44,8 +45,8 @@ enum class Step {
   kWaiting,    ///< send: skipped, as decoding starts with a picture that refers to no other
   kAgain,      ///< send: receive first; receive: no frame yet
   kEnd,        ///< receive: drained
-  kBadData,    ///< damaged or unsupported data, which was skipped: go on with the next
-  kNoSurface,  ///< NVDEC: every surface is taken, the picture is lost: go on with the next
+  kBadData,    ///< damaged or unsupported data, which was skipped: go on with the next call
+  kNoSurface,  ///< NVDEC: every surface is taken, the picture is lost: go on with the next call
   kRefused,    ///< NVDEC does not take this stream: another decoder must, from the data just sent
   kLost,       ///< the device failed, or memory ran out
   kExiting,    ///< exit() has begun
@@ -77,7 +78,8 @@ class Decoder {
                           bool is_key = false);
   /// Says that nothing follows, so that receive() gives out what is left. flush() ends that.
   [[nodiscard]] Step send_end();
-  /// The next picture in display order, in `frame`.
+  /// The next picture in display order, in `frame`. One that is lost does not end what is ready:
+  /// receive until kAgain or kEnd.
   [[nodiscard]] Step receive(FramePtr& frame);
   /// Forgets everything but the open decoder: the next unit begins a stream.
   void flush();
@@ -126,6 +128,8 @@ class Decoder {
   /// Runs `call` where FFmpeg may call the driver.
   template <typename Call>
   [[nodiscard]] bool run(Call call);
+  /// Whether send() failed for the unit `number`; once for each.
+  [[nodiscard]] bool has_told(std::int64_t number);
   static AVPixelFormat choose_format(AVCodecContext* context, const AVPixelFormat* offered);
   AVPixelFormat choose_nvdec(const AVPixelFormat* offered);
 
@@ -138,6 +142,7 @@ class Decoder {
   /// NVDEC: frames that were given out and are not freed; they may outlive the decoder.
   std::shared_ptr<std::atomic<int>> frames_out_ = std::make_shared<std::atomic<int>>(0);
   std::string why_;
+  std::deque<std::int64_t> failed_;  // units for which send() failed, the last few
   unsigned times_opened_ = 0;
   bool is_opening_ = false;  // NVDEC was chosen, and no picture came yet
   bool is_ending_ = false;   // keeps_open(): no unit since send_end()
