@@ -232,8 +232,8 @@ BENCHMARK(BM_AllAtOnce)
 
 /// One of 16 has a fault after another; what the others notice in the three seconds from each. As
 /// long without a fault takes its turn with them: other programs of the machine make gaps too.
-/// Gaps of packets, where they reach the element's source, tell the network, the server and the
-/// proxy from the element.
+/// Gaps of packets, where they leave the RTSP source, tell it and what is before it from the rest
+/// of the element.
 void BM_Others(benchmark::State& state) {
   constexpr auto kWindow = std::chrono::seconds(3);
   const std::vector<std::pair<const char*, std::optional<Fault>>> turns = {{"none", std::nullopt},
@@ -378,7 +378,7 @@ std::vector<bench::Bar> bars() {
     add(fmt::format("15 cameras beside one with a fault ({}): longest gap", fault), "ms",
         "BM_Others", fault, has_bar ? std::optional(2000.0 / Simulation::kFps) : std::nullopt);
     add("longest in 3 s, median of the cameras", "ms", "BM_Others", (fault + std::string("_p50")));
-    add("longest gap of packets where they come in", "ms", "BM_Others",
+    add("longest gap of packets behind the RTSP source", "ms", "BM_Others",
         (fault + std::string("_packets")));
   }
   add("watchdogs of 16 cameras: CPU time, in ticks", "", "BM_Watchdogs", "ticks");
