@@ -27,7 +27,8 @@ class ElementTest : public testing::TestWithParam<const char*> {
     }
   }
 };
-INSTANTIATE_TEST_SUITE_P(Each, ElementTest, testing::Values("nv12slotcopy", "nv12slotdec", "nv12slotsrc"),
+INSTANTIATE_TEST_SUITE_P(Each, ElementTest,
+                         testing::Values("nv12slotcopy", "nv12slotdec", "nv12slotsrc"),
                          [](const auto& of) { return std::string(of.param); });
 
 /// Each pair of states an element may be taken through, as GStreamer's own test of all elements
@@ -118,8 +119,8 @@ TEST(Leaks, cameras_that_come_and_go_leave_no_object_behind) {
       EXPECT_FALSE(play("nv12slotsrc uri=rtsp://127.0.0.1:9/camera max-attempts=2 backoff-max=1 "
                         "backoff-min=0 teardown-timeout=20000000000 ! fakesink")
                        .eos);
-      EXPECT_FALSE(play("nv12slotsrc uri=file:///nothing teardown-timeout=20000000000 ! fakesink")
-                       .eos);
+      EXPECT_FALSE(
+          play("nv12slotsrc uri=file:///nothing teardown-timeout=20000000000 ! fakesink").eos);
     }
     const auto pool = make_pool(kHostDomain, 64, 32);
     GstBuffer* buffer = nullptr;
