@@ -14,6 +14,9 @@ void EncodedQueue::begin(std::uint64_t connection) {
 void EncodedQueue::end(Item::Kind kind) {
   MutexLock lock(mutex_);
   connection_.reset();
+  changed_.notify_all();  // a connection may wait in push()
+  // One is enough: a camera that fails for days while downstream is paused must not fill memory.
+  if (!items_.empty() && items_.back().kind == kind && items_.back().connection == 0) return;
   Item item;
   item.kind = kind;
   items_.push_back(std::move(item));
