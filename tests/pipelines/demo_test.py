@@ -33,10 +33,11 @@ def run(*arguments):
 
 
 if "device" in sys.argv[3:]:
-    status, seen, output = run("--device", "0", "--cameras", "2", "--seconds", "5", "--recreate-every", "0.5")
+    status, seen, output = run("--device", "0", "--cameras", "2", "--seconds", "8", "--recreate-every", "1.5")
     report(status == 0 and seen["ok"] and seen["paths"] == ["nvdec"]
            and "nv12slotdec, path nvdec: NVDEC decodes it" in output, "NVDEC decodes where it can", output)
-    report(0 < seen.get("recreated", 0) == seen.get("decoders_reused") and seen["decoders_opened"] == 2,
+    # One that is re-created before its first key picture came has asked for no decoder.
+    report(0 < seen.get("decoders_reused", 0) <= seen.get("recreated", 0) and seen["decoders_opened"] == 2,
            "a camera that comes back finds its decoder open", output)
     print(f"1..{number}")
     sys.exit()
