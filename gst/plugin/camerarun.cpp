@@ -243,15 +243,14 @@ void CameraRun::disconnect(Kind kind) {
 }
 
 void CameraRun::look_after_closing(TimePoint now) {
-  std::erase_if(closing_, [&](const Closing& closing) {
-    if (closing.connection->is_closed()) return true;
-    if (now < closing.deadline) return false;
-    GST_WARNING_OBJECT(setup_.element,
-                       "a source of this camera is not down after its teardown-timeout; it is left "
-                       "alone, and counted in teardowns-abandoned");
-    ++abandoned_;
-    return true;
-  });
+  std::erase_if(closing_, [](const Closing& closing) { return closing.connection->is_closed(); });
+  const auto abandoned =
+      std::erase_if(closing_, [now](const Closing& closing) { return now >= closing.deadline; });
+  if (abandoned == 0) return;
+  abandoned_ += abandoned;
+  GST_WARNING_OBJECT(setup_.element,
+                     "a source of this camera is not down after its teardown-timeout; it is left "
+                     "alone, and counted in teardowns-abandoned");
 }
 
 std::optional<CameraRun::Change> CameraRun::change() {
