@@ -4,11 +4,11 @@
 The second argument says that nv12slotdec was built, the third that there is a CUDA device to decode on."""
 import json
 import pathlib
+import re
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 demo = sys.argv[1]
 has_slot_decoder = "nv12slotdec" in sys.argv[2:]
@@ -75,8 +75,9 @@ status, seen, output = run(*common, "no-such-file.mp4")
 report(status == 1 and "no-such-file.mp4" in output, "a missing file is named", output)
 
 process = subprocess.Popen([demo, *common, "--seconds", "600"], text=True, stdout=subprocess.PIPE)
-while "fps" not in process.stdout.readline():
-    time.sleep(0.01)
+played = set()
+while len(played) < 2:
+    played |= set(re.findall(r"(cam\d) [1-9]\d* fps", process.stdout.readline()))
 process.send_signal(signal.SIGINT)
 output = process.communicate(timeout=30)[0]
 report(process.returncode == 0 and "all is well" in output, "Ctrl-C ends it with a summary", output)

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""soak_test.py PROGRAM [device]: runs nv12-slot-soak for a short while, well and with something broken on
-purpose, and reads its reports. The argument says that there is a CUDA device to run on."""
+"""soak_test.py PROGRAM [device] [sanitized]: runs nv12-slot-soak for a short while, well and with something broken
+on purpose, and reads its reports. The arguments say that there is a CUDA device to run on, and that the program was
+built with a sanitizer."""
 import json
 import os
 import pathlib
@@ -20,6 +21,9 @@ QUICK = ["--set", "packet-timeout=1000000000", "--set", "frame-timeout=200000000
          "--set", "connect-timeout=5000000000", "--set", "backoff-min=100000000",
          "--set", "backoff-max=1000000000"]
 HOST = ["--device", "-1"]
+# A sanitizer keeps what was freed and the stacks of threads that ended: memory then grows for longer than a test runs.
+if "sanitized" in sys.argv[2:]:
+    PATIENT += ["--memory-limit", "1000"]
 # One of GStreamer 1.22's own elements says once in a while, as a server is killed, that an event of its own has no
 # sequence number (gst_event_set_seqnum), which nothing here sets.
 os.environ.pop("G_DEBUG", None)
