@@ -1,108 +1,16 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-//
-// Locks: none but those inside the two HandleLists.
-#include "nv12slot/cuda_device.h"
+#include "cuda_device_impl.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 
 #include "cuda_context.h"
-#include "cuda_driver.h"
-#include "handle_list.h"
+#include "nv12slot/cuda_device.h"
 #include "nv12slot/log.h"
 
-// copy_nv12.cu, compiled and embedded by the build.
-extern "C" const unsigned char nv12slot_copy_nv12_fatbin[];
-
 namespace nv12slot {
-namespace {
-
-constexpr unsigned kRowsPerBlock = 4;
-constexpr unsigned kThreadsPerRow = 64;
-// What the kernel loads and stores at once.
-constexpr std::uintptr_t kKernelAlignment = 16;
-
-bool is_aligned(const Nv12Planes& planes) {
-  return ((planes.y | planes.uv | planes.y_pitch | planes.uv_pitch) % kKernelAlignment) == 0;
-}
-
-CUDA_MEMCPY2D plane_copy(std::uintptr_t destination, std::size_t destination_pitch, bool to_host,
-                         std::uintptr_t source, std::size_t source_pitch, bool from_host,
-                         std::size_t row_bytes, std::size_t rows) {
-  CUDA_MEMCPY2D copy = {};
-  copy.srcMemoryType = from_host ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE;
-  if (from_host) {
-    copy.srcHost = reinterpret_cast<const void*>(source);
-  } else {
-    copy.srcDevice = source;
-  }
-  copy.srcPitch = source_pitch;
-  copy.dstMemoryType = to_host ? CU_MEMORYTYPE_HOST : CU_MEMORYTYPE_DEVICE;
-  if (to_host) {
-    copy.dstHost = reinterpret_cast<void*>(destination);
-  } else {
-    copy.dstDevice = destination;
-  }
-  copy.dstPitch = destination_pitch;
-  copy.WidthInBytes = row_bytes;
-  copy.Height = rows;
-  return copy;
-}
-
-class CudaDevice final : public Device {
- public:
-  CudaDevice(const CudaDriver& driver, int ordinal) : driver_(driver), ordinal_(ordinal) {}
-  ~CudaDevice() override;
-
-  // Called once, first; on failure the object can only be destroyed.
-  Status open();
-
-  [[nodiscard]] Domain domain() const override { return ordinal_; }
-  [[nodiscard]] void* context() const override { return context_; }
-  [[nodiscard]] std::size_t row_alignment() const override { return row_alignment_; }
-  Result<std::uintptr_t> allocate(std::size_t bytes, StreamHandle stream) override;
-  Status free(std::uintptr_t memory, StreamHandle stream) override;
-  Result<StreamHandle> take_stream() override;
-  void give_stream(StreamHandle stream) override { streams_.give(stream); }
-  Result<EventHandle> take_event() override;
-  void give_event(EventHandle event) override { events_.give(event); }
-  Status record(EventHandle event, StreamHandle stream) override;
-  Result<bool> is_complete(EventHandle event) override;
-  Status wait(StreamHandle stream, EventHandle event) override;
-  Status copy(const Nv12Planes& destination, Domain to, const Nv12Planes& source, Domain from,
-              std::uint32_t width, std::uint32_t height, StreamHandle stream) override;
-  Status convert_p010(const Nv12Planes& destination, const Nv12Planes& source, std::uint32_t width,
-                      std::uint32_t height, StreamHandle stream) override;
-  Status synchronize(StreamHandle stream) override;
-  Status run(const std::function<void()>& work) override;
-
- private:
-  Status open_memory_pool();
-  Status load_kernels();
-  Status warm_kernels_up();
-  Status launch_copy(const Nv12Planes& destination, const Nv12Planes& source, std::uint32_t width,
-                     std::uint32_t height, CUstream stream);
-  Status launch_convert(const Nv12Planes& destination, const Nv12Planes& source,
-                        std::uint32_t width, std::uint32_t height, CUstream stream);
-  Status launch(CUfunction kernel, std::uint32_t height, void** parameters, CUstream stream);
-
-  const CudaDriver& driver_;
-  const int ordinal_;
-  CUdevice device_ = 0;
-  CUcontext context_ = nullptr;  // retained once set
-  CUmemoryPool pool_ = nullptr;  // nullptr: the device has no such pools
-  CUmodule module_ = nullptr;
-  // nullptr: the driver cannot load them
-  CUfunction copy_nv12_ = nullptr;
-  CUfunction convert_p010_ = nullptr;
-  std::size_t row_alignment_ = 0;
-  int highest_priority_ = 0;
-  HandleList streams_;
-  HandleList events_;
-};
 
 CudaDevice::~CudaDevice() {
   if (context_ == nullptr) return;
@@ -119,7 +27,7 @@ CudaDevice::~CudaDevice() {
     while (void* event = events_.take()) {
       note(NV12SLOT_CUDA(driver_, cuEventDestroy, static_cast<CUevent>(event)));
     }
-    if (module_ != nullptr) note(NV12SLOT_CUDA(driver_, cuModuleUnload, module_));
+    note(kernels_.unload());
     if (pool_ != nullptr) note(NV12SLOT_CUDA(driver_, cuMemPoolDestroy, pool_));
   }
   note(NV12SLOT_CUDA(driver_, cuDevicePrimaryCtxRelease, device_));
@@ -208,52 +116,6 @@ Status CudaDevice::open_memory_pool() {
                        CU_MEMPOOL_ATTR_REUSE_ALLOW_INTERNAL_DEPENDENCIES, &allow);
 }
 
-Status CudaDevice::load_kernels() {
-  if (Status status = NV12SLOT_CUDA(driver_, cuModuleLoadData, &module_, nv12slot_copy_nv12_fatbin);
-      !status) {
-    module_ = nullptr;
-    return status;
-  }
-  if (Status status =
-          NV12SLOT_CUDA(driver_, cuModuleGetFunction, &copy_nv12_, module_, "nv12slot_copy_nv12");
-      !status) {
-    return status;
-  }
-  if (Status status = NV12SLOT_CUDA(driver_, cuModuleGetFunction, &convert_p010_, module_,
-                                    "nv12slot_convert_p010");
-      !status) {
-    return status;
-  }
-  return warm_kernels_up();
-}
-
-Status CudaDevice::warm_kernels_up() {
-  // The driver loads a kernel at its first launch, holding the context's lock until the device is
-  // idle, and a memory pool takes its first memory from the system. So both happen now, with two
-  // pictures of 2 x 2.
-  const Result<StreamHandle> stream = take_stream();
-  if (!stream) return stream.error();
-  const std::size_t pitch = row_alignment_;
-  const Result<std::uintptr_t> memory = allocate(6 * pitch, stream.value());
-  if (!memory) {
-    give_stream(stream.value());
-    // Says nothing of the kernel: it is loaded later then.
-    if (memory.code() == Errc::kOutOfMemory) return {};
-    return memory.error();
-  }
-  const std::uintptr_t from = memory.value();
-  const std::uintptr_t to = from + 3 * pitch;
-  const Nv12Planes picture{from, from + 2 * pitch, pitch, pitch};
-  const Nv12Planes other{to, to + 2 * pitch, pitch, pitch};
-  const auto in_stream = static_cast<CUstream>(stream.value());
-  Status status = launch_copy(other, picture, 2, 2, in_stream);
-  if (status) status = launch_convert(other, picture, 2, 2, in_stream);
-  if (Status freed = free(from, stream.value()); status) status = std::move(freed);
-  if (status) status = synchronize(stream.value());
-  give_stream(stream.value());
-  return status;
-}
-
 Result<std::uintptr_t> CudaDevice::allocate(std::size_t bytes, StreamHandle stream) {
   const CurrentContext current(driver_, context_);
   if (!current.status()) return current.status().error();
@@ -338,81 +200,6 @@ Status CudaDevice::wait(StreamHandle stream, EventHandle event) {
                        static_cast<CUevent>(event), 0);
 }
 
-Status CudaDevice::copy(const Nv12Planes& destination, Domain to, const Nv12Planes& source,
-                        Domain from, std::uint32_t width, std::uint32_t height,
-                        StreamHandle stream) {
-  const auto is_ours = [this](Domain domain) {
-    return domain == ordinal_ || domain == kHostDomain;
-  };
-  if (!is_ours(to) || !is_ours(from)) {
-    return Error{Errc::kInvalidArgument,
-                 fmt::format("CUDA device {} copies between itself and the host (domain {}), not "
-                             "from domain {} to {}",
-                             ordinal_, kHostDomain, from, to)};
-  }
-  const CurrentContext current(driver_, context_);
-  if (!current.status()) return current.status();
-  const auto in_stream = static_cast<CUstream>(stream);
-  const bool to_host = to == kHostDomain;
-  const bool from_host = from == kHostDomain;
-  if (!to_host && !from_host && copy_nv12_ != nullptr && is_aligned(destination) &&
-      is_aligned(source)) {
-    return launch_copy(destination, source, width, height, in_stream);
-  }
-  const CUDA_MEMCPY2D y = plane_copy(destination.y, destination.y_pitch, to_host, source.y,
-                                     source.y_pitch, from_host, width, height);
-  if (Status status = NV12SLOT_CUDA(driver_, cuMemcpy2DAsync, &y, in_stream); !status) {
-    return status;
-  }
-  const CUDA_MEMCPY2D uv = plane_copy(destination.uv, destination.uv_pitch, to_host, source.uv,
-                                      source.uv_pitch, from_host, width, height / 2);
-  return NV12SLOT_CUDA(driver_, cuMemcpy2DAsync, &uv, in_stream);
-}
-
-// One launch instead of two copies: device-to-device copies run as kernels too, and where
-// inference fills the GPU each of them waits its turn (docs/performance.md).
-Status CudaDevice::launch_copy(const Nv12Planes& destination, const Nv12Planes& source,
-                               std::uint32_t width, std::uint32_t height, CUstream stream) {
-  Nv12Planes from = source;
-  Nv12Planes to = destination;
-  void* parameters[] = {&from.y,     &from.y_pitch, &from.uv,     &from.uv_pitch, &to.y,
-                        &to.y_pitch, &to.uv,        &to.uv_pitch, &width,         &height};
-  return launch(copy_nv12_, height, parameters, stream);
-}
-
-Status CudaDevice::launch_convert(const Nv12Planes& destination, const Nv12Planes& source,
-                                  std::uint32_t width, std::uint32_t height, CUstream stream) {
-  Nv12Planes from = source;
-  Nv12Planes to = destination;
-  std::uint32_t aligned = is_aligned(destination) && is_aligned(source) ? 1 : 0;
-  void* parameters[] = {&from.y, &from.y_pitch, &from.uv, &from.uv_pitch, &to.y,   &to.y_pitch,
-                        &to.uv,  &to.uv_pitch,  &width,   &height,        &aligned};
-  return launch(convert_p010_, height, parameters, stream);
-}
-
-// For kernels that work on rows, of both planes.
-Status CudaDevice::launch(CUfunction kernel, std::uint32_t height, void** parameters,
-                          CUstream stream) {
-  const unsigned rows = height + height / 2;
-  const unsigned blocks = (rows + kRowsPerBlock - 1) / kRowsPerBlock;
-  return NV12SLOT_CUDA(driver_, cuLaunchKernel, kernel, blocks, 1, 1, kThreadsPerRow, kRowsPerBlock,
-                       1, 0, stream, parameters, nullptr);
-}
-
-Status CudaDevice::convert_p010(const Nv12Planes& destination, const Nv12Planes& source,
-                                std::uint32_t width, std::uint32_t height, StreamHandle stream) {
-  if (convert_p010_ == nullptr) {
-    return Error{
-        Errc::kDeviceFailed,
-        fmt::format("device {} has no kernel that makes NV12 of 10-bit pictures: its driver "
-                    "could not load it",
-                    ordinal_)};
-  }
-  const CurrentContext current(driver_, context_);
-  if (!current.status()) return current.status();
-  return launch_convert(destination, source, width, height, static_cast<CUstream>(stream));
-}
-
 Status CudaDevice::run(const std::function<void()>& work) {
   const CurrentContext current(driver_, context_);
   if (!current.status()) return current.status();
@@ -425,8 +212,6 @@ Status CudaDevice::synchronize(StreamHandle stream) {
   if (!current.status()) return current.status();
   return NV12SLOT_CUDA(driver_, cuStreamSynchronize, static_cast<CUstream>(stream));
 }
-
-}  // namespace
 
 int cuda_device_count() {
   const Result<const CudaDriver*> driver = CudaDriver::get();

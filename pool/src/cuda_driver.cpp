@@ -39,6 +39,7 @@ Result<const CudaDriver*> load() {
   }
   NV12SLOT_CUDA_FUNCTIONS(NV12SLOT_CUDA_LOOK_UP)
 #undef NV12SLOT_CUDA_LOOK_UP
+  driver.cuFuncLoad = reinterpret_cast<decltype(driver.cuFuncLoad)>(dlsym(library, "cuFuncLoad"));
 
   if (const Status status = NV12SLOT_CUDA(driver, cuInit, 0); !status) {
     return Error{status.code() == Errc::kExiting ? Errc::kExiting : Errc::kNoDevice,

@@ -17,15 +17,18 @@
   X(cuDeviceGetCount)                  \
   X(cuDeviceGetAttribute)              \
   X(cuDeviceGetName)                   \
+  X(cuDeviceCanAccessPeer)             \
   X(cuDevicePrimaryCtxRetain)          \
   X(cuDevicePrimaryCtxRelease)         \
   X(cuCtxPushCurrent)                  \
   X(cuCtxPopCurrent)                   \
   X(cuCtxGetStreamPriorityRange)       \
+  X(cuCtxEnablePeerAccess)             \
   X(cuThreadExchangeStreamCaptureMode) \
   X(cuMemPoolCreate)                   \
   X(cuMemPoolDestroy)                  \
   X(cuMemPoolSetAttribute)             \
+  X(cuMemPoolSetAccess)                \
   X(cuMemAllocFromPoolAsync)           \
   X(cuMemFreeAsync)                    \
   X(cuMemAlloc)                        \
@@ -38,6 +41,7 @@
   X(cuEventDestroy)                    \
   X(cuEventQuery)                      \
   X(cuEventRecord)                     \
+  X(cuMemcpyAsync)                     \
   X(cuMemcpy2DAsync)                   \
   X(cuModuleLoadData)                  \
   X(cuModuleUnload)                    \
@@ -51,6 +55,9 @@ struct CudaDriver {
 #define NV12SLOT_CUDA_FIELD(function) decltype(&::function) function = nullptr;
   NV12SLOT_CUDA_FUNCTIONS(NV12SLOT_CUDA_FIELD)
 #undef NV12SLOT_CUDA_FIELD
+  // What the library can do without, and toolkits need not declare: nullptr where the driver has
+  // none.
+  CUresult (*cuFuncLoad)(CUfunction) = nullptr;  // since 12.4
 
   /// The driver, loaded and initialised by the first call; later calls give the same answer. Fails
   /// with kNoDevice (no libcuda.so.1, one that is too old, cuInit failed; each said) or kExiting.

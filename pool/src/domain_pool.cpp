@@ -20,6 +20,18 @@ std::string name_of(Domain domain) {
   return domain == kHostDomain ? "host" : fmt::format("CUDA device {}", domain);
 }
 
+const char* name_of(SlotKind kind) {
+  switch (kind) {
+    case SlotKind::kPicture:
+      return "slots";
+    case SlotKind::kReserve:
+      return "reserve slots";
+    case SlotKind::kBytes:
+      return "byte slots";
+  }
+  return "";
+}
+
 enum class FenceVerdict { kComplete, kPending, kFailed };
 
 /// Gives a slot's memory and stream back to the device.
@@ -59,10 +71,29 @@ DomainPool::~DomainPool() {
   while (!slots_.empty()) retire(*slots_.back());
 }
 
+Result<DomainPool::Wanted> DomainPool::wanted(const AcquireRequest& request) const {
+  if (request.bytes == 0) {
+    const Result<Nv12Layout> layout =
+        nv12_layout(request.width, request.height, device_->row_alignment());
+    if (!layout) return layout.error();
+    return Wanted{request.reserve ? SlotKind::kReserve : SlotKind::kPicture, layout.value().size(),
+                  layout.value()};
+  }
+  if (request.width != 0 || request.height != 0 || request.reserve) {
+    return Error{Errc::kInvalidArgument,
+                 "a slot is for a picture or for bytes: with bytes, width and height must be 0 and "
+                 "reserve false"};
+  }
+  if (request.bytes > kMaxSlotBytes) {
+    return Error{Errc::kInvalidArgument, fmt::format("a slot of {} bytes is out of range: 1 to {}",
+                                                     request.bytes, kMaxSlotBytes)};
+  }
+  return Wanted{SlotKind::kBytes, request.bytes, Nv12Layout{}};
+}
+
 Result<Lease> DomainPool::acquire(const AcquireRequest& request) {
-  const Result<Nv12Layout> layout =
-      nv12_layout(request.width, request.height, device_->row_alignment());
-  if (!layout) return layout.error();
+  const Result<Wanted> wanted = this->wanted(request);
+  if (!wanted) return wanted.error();
 
   std::optional<TimePoint> deadline;
   MutexLock lock(mutex_);
@@ -71,10 +102,10 @@ Result<Lease> DomainPool::acquire(const AcquireRequest& request) {
   };
   for (;;) {
     if (is_cancelled()) return Error{Errc::kCancelled, "waiting for a slot was cancelled"};
-    Result<Slot*> slot = try_acquire(request, layout.value().size());
+    Result<Slot*> slot = try_acquire(request, wanted.value());
     if (slot) {
       ++totals_.acquired;
-      return Lease(*this, *slot.value(), layout.value());
+      return Lease(*this, *slot.value(), wanted.value().layout);
     }
     if (slot.code() != Errc::kExhausted && slot.code() != Errc::kQuotaExceeded &&
         slot.code() != Errc::kOutOfMemory) {
@@ -106,13 +137,14 @@ Result<Lease> DomainPool::acquire(const AcquireRequest& request) {
     // So may have the search for a slot. From here on cancel() finds this thread waiting.
     if (is_cancelled()) continue;
     ++waiting_;
-    clock_.wait_until(changed_, lock, std::min(*deadline, next_change(shelf(request.reserve))));
+    clock_.wait_until(changed_, lock, std::min(*deadline, next_change(shelf(wanted.value().kind))));
     --waiting_;
   }
 }
 
-Result<Slot*> DomainPool::try_acquire(const AcquireRequest& request, std::size_t size) {
-  Shelf& shelf = this->shelf(request.reserve);
+Result<Slot*> DomainPool::try_acquire(const AcquireRequest& request, const Wanted& wanted) {
+  Shelf& shelf = this->shelf(wanted.kind);
+  const std::size_t size = wanted.size;
   const Domain domain = device_->domain();
   settle_by_time(shelf);
 
@@ -133,20 +165,20 @@ Result<Slot*> DomainPool::try_acquire(const AcquireRequest& request, std::size_t
   if (slot == nullptr) {
     Slot* idle = nullptr;
     Result<Slot*> made = Error{};
-    if (request.reserve || shelf.slots < cap_) {
-      made = make_slot(shelf, request.reserve, size);
+    if (wanted.kind == SlotKind::kReserve || shelf.slots < cap_) {
+      made = make_slot(wanted);
     } else if ((idle = take_idle_too_small(shelf, size)) != nullptr) {
       retire(*idle);
-      made = make_slot(shelf, request.reserve, size);
+      made = make_slot(wanted);
     } else {
-      made = Error{Errc::kExhausted,
-                   fmt::format("all {} slots of {} are taken", shelf.slots, name_of(domain))};
+      made = Error{Errc::kExhausted, fmt::format("all {} {} of {} are taken", shelf.slots,
+                                                 name_of(wanted.kind), name_of(domain))};
     }
     // Memory that nobody uses is worth more as a slot that somebody needs.
     while (!made && made.code() == Errc::kOutOfMemory &&
            (idle = take_idle_too_small(shelf, size)) != nullptr) {
       retire_now(*idle);
-      made = make_slot(shelf, request.reserve, size);
+      made = make_slot(wanted);
     }
     if (!made) {
       if (request.quota != nullptr) request.quota->refund(domain);
@@ -159,7 +191,9 @@ Result<Slot*> DomainPool::try_acquire(const AcquireRequest& request, std::size_t
   return slot;
 }
 
-Result<Slot*> DomainPool::make_slot(Shelf& shelf, bool reserve, std::size_t size) {
+Result<Slot*> DomainPool::make_slot(const Wanted& wanted) {
+  Shelf& shelf = this->shelf(wanted.kind);
+  const std::size_t size = wanted.size;
   ++shelf.slots;  // holds the place under the cap while the lock is dropped
   const unsigned id = next_id_++;
   mutex_.unlock();
@@ -169,8 +203,11 @@ Result<Slot*> DomainPool::make_slot(Shelf& shelf, bool reserve, std::size_t size
       stream ? device_->allocate(size, stream.value()) : Result<std::uintptr_t>(stream.error());
   if (!memory && stream) device_->give_stream(stream.value());
   if (memory) {
-    log(LogLevel::kInfo, fmt::format("NEW SLOT {} of {}: {} bytes{}", id,
-                                     name_of(device_->domain()), size, reserve ? ", reserve" : ""));
+    const char* kind = wanted.kind == SlotKind::kReserve ? ", reserve"
+                       : wanted.kind == SlotKind::kBytes ? ", no picture"
+                                                         : "";
+    log(LogLevel::kInfo,
+        fmt::format("NEW SLOT {} of {}: {} bytes{}", id, name_of(device_->domain()), size, kind));
   }
 
   mutex_.lock();
@@ -180,7 +217,7 @@ Result<Slot*> DomainPool::make_slot(Shelf& shelf, bool reserve, std::size_t size
     return memory.error();
   }
   slots_.push_back(
-      std::unique_ptr<Slot>(new Slot{id, reserve, memory.value(), size, stream.value()}));
+      std::unique_ptr<Slot>(new Slot{id, wanted.kind, memory.value(), size, stream.value()}));
   ++totals_.allocated;
   totals_.bytes += size;
   return slots_.back().get();
@@ -262,8 +299,8 @@ bool DomainPool::settle_by_fences(Shelf& shelf, Enough enough) {
   return false;
 }
 
-bool DomainPool::is_over_cap(const Slot& slot) {
-  return !slot.is_reserve && shelves_[0].slots > cap_;
+bool DomainPool::is_over_cap(SlotKind kind) {
+  return kind != SlotKind::kReserve && shelf(kind).slots > cap_;
 }
 
 void DomainPool::notify() {
@@ -276,12 +313,12 @@ void DomainPool::make_free(Slot& slot) {
     slot.quota->refund(device_->domain());
     slot.quota.reset();
   }
-  if (is_over_cap(slot)) {
+  if (is_over_cap(slot.kind)) {
     retire(slot);
     return;
   }
   slot.state = SlotState::kFree;
-  shelf(slot.is_reserve).free.push_back(&slot);
+  shelf(slot.kind).free.push_back(&slot);
 }
 
 void DomainPool::make_quarantined(Slot& slot) {
@@ -298,7 +335,7 @@ std::unique_ptr<Slot> DomainPool::remove(Slot& slot) {
                                [&](const auto& owned) { return owned.get() == &slot; });
   std::unique_ptr<Slot> removed = std::move(*it);
   slots_.erase(it);
-  --shelf(removed->is_reserve).slots;
+  --shelf(removed->kind).slots;
   ++totals_.retired;
   totals_.bytes -= removed->capacity;
   return removed;
@@ -331,7 +368,7 @@ void DomainPool::release(Slot& slot, bool needs_cooldown, std::vector<Fence> fen
     slot.state = SlotState::kCooling;
     slot.cool_until = cool_until;
     slot.fences = std::move(fences);
-    Shelf& shelf = this->shelf(slot.is_reserve);
+    Shelf& shelf = this->shelf(slot.kind);
     (slot.fences.empty() ? shelf.timed : shelf.fenced).push_back(&slot);
     notify();  // to wait until it has cooled
   }
@@ -358,11 +395,13 @@ void DomainPool::wake() {
 
 void DomainPool::trim() {
   MutexLock lock(mutex_);
-  Shelf& ordinary = shelf(false);
-  while (ordinary.slots > cap_ && !ordinary.free.empty()) {
-    Slot* slot = ordinary.free.front();
-    ordinary.free.erase(ordinary.free.begin());
-    retire(*slot);
+  for (const SlotKind kind : {SlotKind::kPicture, SlotKind::kBytes}) {
+    std::vector<Slot*>& free = shelf(kind).free;
+    while (is_over_cap(kind) && !free.empty()) {
+      Slot* slot = free.front();
+      free.erase(free.begin());
+      retire(*slot);
+    }
   }
 }
 
@@ -374,9 +413,14 @@ PoolStats DomainPool::stats() {
   }
   PoolStats stats = totals_;
   stats.cap = cap_;
-  stats.slots = shelves_[0].slots;
-  stats.reserve = shelves_[1].slots;
+  stats.slots = shelf(SlotKind::kPicture).slots;
+  stats.reserve = shelf(SlotKind::kReserve).slots;
+  stats.byte_slots = shelf(SlotKind::kBytes).slots;
   for (const auto& slot : slots_) {
+    if (slot->kind == SlotKind::kBytes) {
+      if (slot->state == SlotState::kActive) ++stats.byte_active;
+      continue;
+    }
     switch (slot->state) {
       case SlotState::kFree:
         ++stats.free;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <deque>
 #include <memory>
@@ -37,13 +38,13 @@ class DomainPool {
   void count_host_fallback() NV12SLOT_EXCLUDES(mutex_);
   /// Makes those that block look again: something other than a release has changed.
   void wake() NV12SLOT_EXCLUDES(mutex_);
-  /// Retires FREE slots while there are more than the cap.
+  /// Retires FREE slots while there are more of their kind than the cap.
   void trim() NV12SLOT_EXCLUDES(mutex_);
   [[nodiscard]] PoolStats stats() NV12SLOT_EXCLUDES(mutex_);
 
  private:
-  /// Slots that replace each other: the ordinary ones, and the reserve ones. A COOLING slot is in
-  /// one of two lists, or in none while a thread asks its fences.
+  /// The slots of one kind, which replace each other. A COOLING slot is in one of two lists, or in
+  /// none while a thread asks its fences.
   struct Shelf {
     std::vector<Slot*> free;   ///< the longest idle first
     std::deque<Slot*> timed;   ///< COOLING without a fence, the longest released first
@@ -52,12 +53,22 @@ class DomainPool {
     unsigned slots = 0;        ///< all that exist, those being made included
   };
 
-  Shelf& shelf(bool reserve) NV12SLOT_REQUIRES(mutex_) { return shelves_[reserve ? 1 : 0]; }
-  bool is_over_cap(const Slot& slot) NV12SLOT_REQUIRES(mutex_);
+  /// What a request comes to in this domain.
+  struct Wanted {
+    SlotKind kind;
+    std::size_t size;   // bytes
+    Nv12Layout layout;  // empty for plain bytes
+  };
 
-  Result<Slot*> try_acquire(const AcquireRequest& request, std::size_t size)
+  Shelf& shelf(SlotKind kind) NV12SLOT_REQUIRES(mutex_) {
+    return shelves_[static_cast<std::size_t>(kind)];
+  }
+  bool is_over_cap(SlotKind kind) NV12SLOT_REQUIRES(mutex_);
+
+  [[nodiscard]] Result<Wanted> wanted(const AcquireRequest& request) const;
+  Result<Slot*> try_acquire(const AcquireRequest& request, const Wanted& wanted)
       NV12SLOT_REQUIRES(mutex_);
-  Result<Slot*> make_slot(Shelf& shelf, bool reserve, std::size_t size) NV12SLOT_REQUIRES(mutex_);
+  Result<Slot*> make_slot(const Wanted& wanted) NV12SLOT_REQUIRES(mutex_);
   Slot* take_free(Shelf& shelf, std::size_t size, bool exact) NV12SLOT_REQUIRES(mutex_);
   Slot* take_idle_too_small(Shelf& shelf, std::size_t size) NV12SLOT_REQUIRES(mutex_);
 
@@ -90,7 +101,7 @@ class DomainPool {
   Mutex mutex_;  // before the reaper's, and nothing else
   CondVar changed_;
   std::vector<std::unique_ptr<Slot>> slots_ NV12SLOT_GUARDED_BY(mutex_);
-  Shelf shelves_[2] NV12SLOT_GUARDED_BY(mutex_);
+  std::array<Shelf, kSlotKinds> shelves_ NV12SLOT_GUARDED_BY(mutex_);
   unsigned next_id_ NV12SLOT_GUARDED_BY(mutex_) = 0;
   unsigned waiting_ NV12SLOT_GUARDED_BY(mutex_) = 0;
   PoolStats totals_ NV12SLOT_GUARDED_BY(mutex_);

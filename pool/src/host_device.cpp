@@ -35,6 +35,18 @@ void convert_plane(std::uintptr_t destination, std::size_t destination_pitch, st
   }
 }
 
+Error not_of_the_host(Domain from, Domain to) {
+  return {
+      Errc::kInvalidArgument,
+      fmt::format("the host copies host memory only, not from domain {} to {}; copy on the CUDA "
+                  "device that has the other side",
+                  from, to)};
+}
+
+Error no_kernels() {
+  return {Errc::kInvalidArgument, "the host runs no kernels"};
+}
+
 }  // namespace
 
 Result<std::uintptr_t> HostDevice::allocate(std::size_t bytes, StreamHandle) {
@@ -58,10 +70,7 @@ Status HostDevice::free(std::uintptr_t memory, StreamHandle) {
 Status HostDevice::copy(const Nv12Planes& destination, Domain to, const Nv12Planes& source,
                         Domain from, std::uint32_t width, std::uint32_t height, StreamHandle) {
   if (to != kHostDomain || from != kHostDomain) {
-    return Error{Errc::kInvalidArgument,
-                 fmt::format("the host copies host memory only, not from domain {} to {}; copy on "
-                             "the CUDA device that has the other side",
-                             from, to)};
+    return not_of_the_host(from, to);
   }
   copy_plane(destination.y, destination.y_pitch, source.y, source.y_pitch, width, height);
   copy_plane(destination.uv, destination.uv_pitch, source.uv, source.uv_pitch, width, height / 2);
@@ -74,6 +83,29 @@ Status HostDevice::convert_p010(const Nv12Planes& destination, const Nv12Planes&
   convert_plane(destination.uv, destination.uv_pitch, source.uv, source.uv_pitch, width,
                 height / 2);
   return {};
+}
+
+Status HostDevice::copy_bytes(std::uintptr_t destination, Domain to, std::uintptr_t source,
+                              Domain from, std::size_t bytes, StreamHandle) {
+  if (to != kHostDomain || from != kHostDomain) return not_of_the_host(from, to);
+  if (bytes == 0) return {};
+  std::memcpy(reinterpret_cast<void*>(destination), reinterpret_cast<const void*>(source), bytes);
+  return {};
+}
+
+Status HostDevice::read_from(Device& other) {
+  if (other.domain() == kHostDomain) return {};
+  return Error{Errc::kInvalidArgument,
+               fmt::format("the host reads no memory of CUDA device {}; copy it with that device",
+                           other.domain())};
+}
+
+Result<KernelHandle> HostDevice::load_kernel(const void*, const char*) {
+  return no_kernels();
+}
+
+Status HostDevice::launch(KernelHandle, const LaunchGrid&, void**, StreamHandle) {
+  return no_kernels();
 }
 
 Status HostDevice::run(const std::function<void()>& work) {

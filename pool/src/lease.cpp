@@ -40,6 +40,7 @@ Domain Lease::domain() const {
 }
 
 Nv12Planes Lease::planes() const {
+  if (layout_ == Nv12Layout{}) return {.y = slot_->memory};
   return {.y = slot_->memory,
           .uv = slot_->memory + layout_.uv_offset(),
           .y_pitch = layout_.pitch,

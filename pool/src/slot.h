@@ -13,11 +13,20 @@ namespace nv12slot {
 
 enum class SlotState { kFree, kActive, kCooling, kQuarantined };
 
-/// Memory for one NV12 picture with a stream of its own. Owned by its DomainPool; whoever holds
-/// the Lease has the memory and the stream, the DomainPool's mutex guards the fields below them.
+/// What a slot is for; slots of one kind replace each other.
+enum class SlotKind {
+  kPicture,
+  kReserve,  ///< for a picture, apart from the cap
+  kBytes,
+};
+inline constexpr std::size_t kSlotKinds = 3;
+
+/// Memory for one NV12 picture, or of plain bytes, with a stream of its own. Owned by its
+/// DomainPool; whoever holds the Lease has the memory and the stream, the DomainPool's mutex guards
+/// the fields below them.
 struct Slot {
   const unsigned id;
-  const bool is_reserve;
+  const SlotKind kind;
   const std::uintptr_t memory;
   const std::size_t capacity;  ///< bytes
   const StreamHandle stream;

@@ -431,7 +431,7 @@ TEST_F(CudaDeviceTest, an_error_tells_the_call_its_place_and_what_cuda_says) {
   const Status status = device_->copy(slot.planes, 0, picture.planes(), kHostDomain, 2, 2, stream_);
   ASSERT_FALSE(status);
   EXPECT_EQ(status.code(), Errc::kDeviceFailed);
-  for (const char* part : {"cuMemcpy2DAsync(", "cuda_device.cpp:", "CUDA_ERROR_INVALID_VALUE"}) {
+  for (const char* part : {"cuMemcpy2DAsync(", "cuda_copy.cpp:", "CUDA_ERROR_INVALID_VALUE"}) {
     EXPECT_NE(status.error().message.find(part), std::string::npos) << status.error().message;
   }
   free(slot);

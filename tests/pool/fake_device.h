@@ -6,6 +6,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nv12slot/device.h"
@@ -22,10 +23,10 @@ struct FakeCall {
   std::uintptr_t memory = 0;
 };
 
-/// A device whose time a test controls. Memory is host memory, copies are done at once, and a
-/// recorded event is complete when the test says so. Made by a test, usually handed to a pool;
-/// keeps working through a raw pointer for as long as the pool lives. Fails the test that leaves
-/// memory allocated when the device is destroyed. Any thread.
+/// A device whose time a test controls. Memory is host memory, copies and kernels are done at once,
+/// and a recorded event is complete when the test says so. Made by a test, usually handed to a
+/// pool; keeps working through a raw pointer for as long as the pool lives. Fails the test that
+/// leaves memory allocated when the device is destroyed. Any thread.
 class FakeDevice final : public Device {
  public:
   explicit FakeDevice(Domain domain = 0) : domain_(domain) {}
@@ -41,6 +42,13 @@ class FakeDevice final : public Device {
   /// Lets the next `count` calls of that name fail with `code`; count < 0: all from now on, 0:
   /// none.
   void fail(const std::string& name, Errc code, int count = 1) NV12SLOT_EXCLUDES(mutex_);
+  /// What launch() runs, on the calling thread, for kernels of that name; without it they do
+  /// nothing. Any image has a kernel of any name.
+  void set_kernel(const std::string& name, std::function<void(const LaunchGrid&, void**)> run)
+      NV12SLOT_EXCLUDES(mutex_);
+  /// Whether read_from() finds peer access to other devices; true at first. What it has found
+  /// stays.
+  void set_peer_access(bool value) NV12SLOT_EXCLUDES(mutex_);
   /// Runs at the beginning of every call, on its thread, with no lock of this class held. A test
   /// that calls into the pool from here hangs where the pool holds its lock across device calls.
   void set_hook(std::function<void(const FakeCall&)> hook) NV12SLOT_EXCLUDES(mutex_);
@@ -75,6 +83,12 @@ class FakeDevice final : public Device {
               std::uint32_t width, std::uint32_t height, StreamHandle stream) override;
   Status convert_p010(const Nv12Planes& destination, const Nv12Planes& source, std::uint32_t width,
                       std::uint32_t height, StreamHandle stream) override;
+  Status copy_bytes(std::uintptr_t destination, Domain to, std::uintptr_t source, Domain from,
+                    std::size_t bytes, StreamHandle stream) override;
+  Status read_from(Device& other) override;
+  Result<KernelHandle> load_kernel(const void* image, const char* name) override;
+  Status launch(KernelHandle kernel, const LaunchGrid& grid, void** parameters,
+                StreamHandle stream) override;
   Status synchronize(StreamHandle stream) override;
   Status run(const std::function<void()>& work) override;
 
@@ -89,6 +103,10 @@ class FakeDevice final : public Device {
     int count = 0;
   };
 
+  using Kernel = std::function<void(const LaunchGrid&, void**)>;
+
+  /// As every device does it: between the device itself and the host, and from what it can read.
+  Status check_domains(Domain from, Domain to) const NV12SLOT_EXCLUDES(mutex_);
   /// Logs the call, runs the hook and takes a failure if one was ordered.
   Status begin(FakeCall call) NV12SLOT_EXCLUDES(mutex_);
 
@@ -102,6 +120,11 @@ class FakeDevice final : public Device {
   std::map<std::uintptr_t, std::size_t> memory_ NV12SLOT_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Event>> events_ NV12SLOT_GUARDED_BY(mutex_);
   std::vector<std::unique_ptr<Stream>> streams_ NV12SLOT_GUARDED_BY(mutex_);
+  std::map<std::pair<const void*, std::string>, std::unique_ptr<std::string>> loaded_
+      NV12SLOT_GUARDED_BY(mutex_);  // a handle points to its kernel's name
+  std::map<std::string, Kernel> kernels_ NV12SLOT_GUARDED_BY(mutex_);
+  bool peer_access_ NV12SLOT_GUARDED_BY(mutex_) = true;
+  std::set<Domain> readable_ NV12SLOT_GUARDED_BY(mutex_);
   std::set<EventHandle> free_events_ NV12SLOT_GUARDED_BY(mutex_);
   std::set<StreamHandle> free_streams_ NV12SLOT_GUARDED_BY(mutex_);
 };

@@ -192,6 +192,9 @@ CUresult cuCtxEnablePeerAccess(CUcontext peer, unsigned flags) {
   const auto other = find_context(peer);
   if (flags != 0) return kInvalidValue;
   if (other == nullptr || other == entry.context) return kInvalidContext;
+  if (other->device != entry.context->device && !driver().peer_access) {
+    return kPeerAccessUnsupported;
+  }
   return entry.context->peers.insert(peer).second ? CUDA_SUCCESS : kPeerAccessAlreadyEnabled;
 }
 

@@ -67,9 +67,11 @@ CUresult submit(Entry& entry, CUstream handle, Operation operation, bool wait) {
   return entry.context->error;
 }
 
-CUresult copy(Entry& entry, CUstream stream, Copy what, bool synchronous) {
+CUresult copy(Entry& entry, CUstream stream, Copy what, bool synchronous,
+              Access access = Access::kCopied) {
   if (what.target.range.row_bytes == 0 || what.target.range.rows == 0) return CUDA_SUCCESS;
   Operation operation;
+  operation.access = access;
   operation.bytes = what.target.range.row_bytes * what.target.range.rows;
   if (!what.source.pageable) operation.ranges.push_back(what.source.range);
   if (!what.target.pageable) operation.ranges.push_back(what.target.range);
@@ -89,12 +91,13 @@ CUresult copy(Entry& entry, CUstream stream, Copy what, bool synchronous) {
 }
 
 CUresult copy_linear(Entry& entry, CUstream stream, uintptr_t target, bool target_host,
-                     uintptr_t source, bool source_host, size_t size, bool synchronous) {
+                     uintptr_t source, bool source_host, size_t size, bool synchronous,
+                     Access access = Access::kCopied) {
   if (size != 0 && (target == 0 || source == 0)) return kInvalidValue;
   return copy(entry, stream,
               {make_side(source, size, 1, size, source_host, false),
                make_side(target, size, 1, size, target_host, true)},
-              synchronous);
+              synchronous, access);
 }
 
 constexpr int kUnifiedMemory = 4;  // CU_MEMORYTYPE_UNIFIED
@@ -245,7 +248,7 @@ CUresult cuMemcpyPeer(CUdeviceptr target, CUcontext target_context, CUdeviceptr 
   STANDIN_ENTER(kSound);
   if (!find_context(target_context) || !find_context(source_context)) return kInvalidContext;
   return copy_linear(entry, nullptr, to_address(target), false, to_address(source), false, size,
-                     true);
+                     true, Access::kPeer);
 }
 
 CUresult cuMemcpyPeerAsync(CUdeviceptr target, CUcontext target_context, CUdeviceptr source,
@@ -253,7 +256,7 @@ CUresult cuMemcpyPeerAsync(CUdeviceptr target, CUcontext target_context, CUdevic
   STANDIN_ENTER(kSound);
   if (!find_context(target_context) || !find_context(source_context)) return kInvalidContext;
   return copy_linear(entry, stream, to_address(target), false, to_address(source), false, size,
-                     false);
+                     false, Access::kPeer);
 }
 
 CUresult cuMemsetD8_v2(CUdeviceptr target, unsigned char value, size_t count) {

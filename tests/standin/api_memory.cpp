@@ -54,10 +54,57 @@ CUresult free_memory(Entry& entry, uintptr_t base, bool host) {
   return CUDA_SUCCESS;
 }
 
-CUresult allocate_async(Entry& entry, CUdeviceptr* pointer, size_t size, CUstream stream) {
+std::shared_ptr<MemoryPool> find_pool(void* handle) {
+  const auto found = driver().pools.find(handle);
+  return found == driver().pools.end() ? nullptr : found->second;
+}
+
+CUresult allocate_async(Entry& entry, CUdeviceptr* pointer, size_t size, void* handle,
+                        CUstream stream) {
+  const auto pool = find_pool(handle);
+  if (pool == nullptr || pointer == nullptr || size == 0) return kInvalidValue;
   if (find_stream(entry, stream) == nullptr) return kInvalidHandle;
-  // The memory is there at once; only its use is ordered by the stream.
-  return allocate(entry, pointer, size, MemoryKind::kDevice);
+  const bool busy = loaded(pool->device);
+  // The memory is there at once; only its use is ordered by the stream. It is where the pool is.
+  const CUcontext context = pool->device == entry.context->device
+                                ? entry.context->handle
+                                : driver().primary[pool->device]->handle;
+  Allocation* allocation =
+      driver().memory.allocate(size, pool->device, context, MemoryKind::kDevice);
+  if (allocation == nullptr) return kOutOfMemory;
+  allocation->pool = pool;
+  *pointer = allocation->base;
+  spend(entry.lock, busy ? 163 : 31);
+  return CUDA_SUCCESS;
+}
+
+// The driver's structures that nv-codec-headers do not declare.
+struct MemLocation {
+  int type;  // 1: a device
+  int id;
+};
+struct MemPoolProps {  // its beginning
+  int alloc_type;
+  int handle_types;
+  MemLocation location;
+};
+struct MemAccessDesc {
+  MemLocation location;
+  int flags;  // 0: none, 1: read, 3: read and write
+};
+
+bool is_device(const MemLocation& location) {
+  return location.type == 1 && location.id >= 0 && location.id < kDeviceCount;
+}
+
+// A device without a way to the pool's is refused, as it is by the driver once the pool has memory
+// (before that it may fail later).
+CUresult check_access(const MemoryPool& pool, const MemAccessDesc& desc) {
+  if (!is_device(desc.location)) return kInvalidDevice;
+  if (desc.flags != 0 && desc.flags != 1 && desc.flags != 3) return kInvalidValue;
+  const bool own = desc.location.id == pool.device;
+  if (own && desc.flags != 3) return kInvalidValue;  // cannot be taken away
+  return own || driver().peer_access ? CUDA_SUCCESS : kInvalidDevice;
 }
 
 CUresult pointer_attribute(void* data, int attribute, const Allocation& allocation) {
@@ -206,12 +253,13 @@ CUresult cuPointerGetAttributes(unsigned count, const int* attributes, void** da
 
 CUresult cuMemAllocAsync(CUdeviceptr* pointer, size_t size, CUstream stream) {
   STANDIN_ENTER(kSound);
-  return allocate_async(entry, pointer, size, stream);
+  void* pool = driver().primary[entry.context->device].get();
+  return allocate_async(entry, pointer, size, pool, stream);
 }
 
-CUresult cuMemAllocFromPoolAsync(CUdeviceptr* pointer, size_t size, void*, CUstream stream) {
+CUresult cuMemAllocFromPoolAsync(CUdeviceptr* pointer, size_t size, void* pool, CUstream stream) {
   STANDIN_ENTER(kSound);
-  return allocate_async(entry, pointer, size, stream);
+  return allocate_async(entry, pointer, size, pool, stream);
 }
 
 CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream handle) {
@@ -225,6 +273,7 @@ CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream handle) {
   Operation operation;
   operation.name = entry.call;
   operation.fault = take_operation_fault(entry.call);
+  operation.access = Access::kPeer;
   // Freeing is the last write: whoever still uses the memory has to come before.
   operation.ranges.push_back({allocation->base, allocation->size, 1, allocation->size, 1});
   operation.run_locked = [base = allocation->base](std::unique_lock<std::mutex>&) {
@@ -236,15 +285,45 @@ CUresult cuMemFreeAsync(CUdeviceptr pointer, CUstream handle) {
   return result;
 }
 
-// Pools hold nothing back here, so one handle serves for all of them.
-CUresult cuMemPoolCreate(void** pool, const void*) {
+CUresult cuMemPoolCreate(void** pool, const void* properties) {
   STANDIN_ENTER(kSound);
+  if (pool == nullptr || properties == nullptr) return kInvalidValue;
+  const MemLocation location = static_cast<const MemPoolProps*>(properties)->location;
+  if (!is_device(location)) return kInvalidValue;
   *pool = driver().new_handle<void*>();
+  driver().pools[*pool] = std::make_shared<MemoryPool>(MemoryPool{location.id, {}});
   return CUDA_SUCCESS;
 }
 
-CUresult cuMemPoolDestroy(void*) {
+// What was allocated stays, and stays accessible, until it is freed.
+CUresult cuMemPoolDestroy(void* pool) {
   STANDIN_ENTER(kSound);
+  for (const auto& primary : driver().primary) {
+    if (pool == primary.get()) return kInvalidValue;  // a default pool
+  }
+  return driver().pools.erase(pool) != 0 ? CUDA_SUCCESS : kInvalidValue;
+}
+
+// For everything in the pool, now and later.
+CUresult cuMemPoolSetAccess(void* handle, const void* map, size_t count) {
+  STANDIN_ENTER(kSound);
+  const auto pool = find_pool(handle);
+  if (pool == nullptr || (map == nullptr && count != 0)) return kInvalidValue;
+  const auto* descs = static_cast<const MemAccessDesc*>(map);
+  for (size_t i = 0; i < count; i++) {
+    if (const auto result = check_access(*pool, descs[i]); result != CUDA_SUCCESS) return result;
+  }
+  for (size_t i = 0; i < count; i++) pool->access[descs[i].location.id] = descs[i].flags;
+  return CUDA_SUCCESS;
+}
+
+CUresult cuMemPoolGetAccess(int* flags, void* handle, const void* location) {
+  STANDIN_ENTER(kSound);
+  const auto pool = find_pool(handle);
+  if (pool == nullptr || flags == nullptr || location == nullptr) return kInvalidValue;
+  const auto& asked = *static_cast<const MemLocation*>(location);
+  if (!is_device(asked)) return kInvalidDevice;
+  *flags = pool->allows(asked.id, true) ? 3 : pool->allows(asked.id, false) ? 1 : 0;
   return CUDA_SUCCESS;
 }
 

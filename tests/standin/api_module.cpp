@@ -83,6 +83,11 @@ CUresult cuModuleGetGlobal(CUdeviceptr* pointer, size_t* size, CUmodule module, 
   return cuModuleGetGlobal_v2(pointer, size, module, name);
 }
 
+CUresult cuFuncLoad(CUfunction function) {
+  STANDIN_ENTER(kSound);
+  return driver().functions.count(function) == 0 ? kInvalidHandle : CUDA_SUCCESS;
+}
+
 CUresult cuFuncGetAttribute(int* value, int, CUfunction function) {
   STANDIN_ENTER(kSound);
   if (driver().functions.count(function) == 0) return kInvalidHandle;
@@ -116,7 +121,7 @@ CUresult cuLaunchKernel(CUfunction function, unsigned grid_x, unsigned grid_y, u
   Operation operation;
   operation.name = name->second;
   operation.fault = take_operation_fault(entry.call);
-  operation.needs_peer = true;
+  operation.access = Access::kDirect;
   operation.timed = true;
   operation.ranges.resize(kMaxKernelRanges);
   operation.ranges.resize(kernel.ranges(&launch->launch, operation.ranges.data()));

@@ -11,7 +11,7 @@ using namespace nv12slot::standin;
 
 namespace {
 
-// Streams and events of another context cannot be used to enqueue work.
+// Streams of another context cannot be used to enqueue work.
 CUresult usable(const Entry& entry, CUstream handle, std::shared_ptr<Stream>* stream) {
   *stream = find_stream(entry, handle);
   if (*stream == nullptr || (*stream)->context != entry.context) return kInvalidHandle;
@@ -114,10 +114,10 @@ CUresult cuStreamSynchronize(CUstream handle) {
 
 CUresult cuStreamWaitEvent(CUstream handle, CUevent event_handle, unsigned) {
   STANDIN_ENTER(kSound);
-  std::shared_ptr<Stream> stream;
-  if (const auto result = usable(entry, handle, &stream); result != CUDA_SUCCESS) return result;
+  // Stream and event may be of different contexts, and the current one may be a third.
+  const auto stream = find_stream(entry, handle);
   const auto event = find_event(event_handle);
-  if (event == nullptr) return kInvalidHandle;
+  if (stream == nullptr || event == nullptr) return kInvalidHandle;
   if (complete(*event)) return CUDA_SUCCESS;
   Operation operation;
   operation.name = entry.call;

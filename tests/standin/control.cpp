@@ -54,6 +54,7 @@ void standin_reset() {
   state.cost_model = false;
   state.decode_status = 2;
   state.memory.set_limit(kDefaultMemoryLimit);
+  state.peer_access = true;
   state.capturing = false;
   state.spoiled_captures = 0;
   state.hazards = 0;
@@ -152,6 +153,11 @@ void standin_set_capturing(int on) {
 uint64_t standin_spoiled_captures() {
   const Lock lock(driver().mutex);
   return driver().spoiled_captures;
+}
+
+void standin_set_peer_access(int on) {
+  const Lock lock(driver().mutex);
+  driver().peer_access = on != 0;
 }
 
 void standin_set_delay(uint64_t latency_us, uint64_t bytes_per_us) {

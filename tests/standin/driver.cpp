@@ -62,6 +62,8 @@ Driver* make_driver() {
     context->primary = true;
     made->primary[device] = context;
     made->contexts[context->handle] = context;
+    // The default pool's handle is the primary context's object.
+    made->pools[context.get()] = std::make_shared<MemoryPool>(MemoryPool{device, {}});
   }
   std::atexit([] { driver().exited = true; });
   return made;

@@ -73,12 +73,14 @@ struct Driver {
   std::map<CUevent, std::shared_ptr<Event>> events;
   std::map<CUmodule, std::shared_ptr<Module>> modules;
   std::map<CUfunction, std::string> functions;
+  std::map<void*, std::shared_ptr<MemoryPool>> pools;  // CUmemoryPool; a device's default one too
   Memory memory;
   uint64_t decoders[kDeviceCount] = {};
 
   std::map<uint64_t, Gate> gates;
   uint64_t next_gate = 1;
 
+  bool peer_access = true;        // whether the devices can access each other's memory
   bool capturing = false;         // some thread captures a graph in global mode
   uint64_t spoiled_captures = 0;  // calls that ended it
   Delay delay;

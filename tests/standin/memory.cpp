@@ -33,13 +33,13 @@ Allocation* Memory::allocate(size_t size, int device, CUcontext context, MemoryK
     return nullptr;
   }
   const auto address = reinterpret_cast<uintptr_t>(base);
-  return &(allocations_[address] = {address, size, device, context, kind, false, next_id_++});
+  return &(allocations_[address] = {address, size, device, context, kind, false, next_id_++, {}});
 }
 
 Allocation* Memory::adopt(void* address, size_t size, CUcontext context) {
   const auto base = reinterpret_cast<uintptr_t>(address);
-  return &(
-      allocations_[base] = {base, size, 0, context, MemoryKind::kRegistered, false, next_id_++});
+  return &(allocations_[base] = {
+               base, size, 0, context, MemoryKind::kRegistered, false, next_id_++, {}});
 }
 
 void Memory::free(uintptr_t base) {

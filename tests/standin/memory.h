@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 
 namespace nv12slot::standin {
@@ -24,6 +25,17 @@ enum class MemoryKind {
   kRegistered,  // the caller's, page-locked
 };
 
+// A CUmemoryPool. Pools hold nothing back here: what they differ by is who may use their memory.
+struct MemoryPool {
+  int device = 0;
+  std::map<int, int> access;  // by other device: CUmemAccess_flags, 1 to read, 3 to write as well
+
+  bool allows(int user, bool write) const {
+    const auto found = access.find(user);
+    return user == device || (found != access.end() && found->second >= (write ? 3 : 1));
+  }
+};
+
 struct Allocation {
   uintptr_t base = 0;
   size_t size = 0;
@@ -32,6 +44,7 @@ struct Allocation {
   MemoryKind kind = MemoryKind::kDevice;
   bool freeing = false;  // cuMemFreeAsync() is enqueued
   uint64_t id = 0;
+  std::shared_ptr<MemoryPool> pool = {};  // what it came from, if from one
 };
 
 // Guarded by the driver's mutex.

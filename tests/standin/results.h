@@ -17,6 +17,7 @@ inline constexpr CUresult kDeinitialized = static_cast<CUresult>(4);
 inline constexpr CUresult kInvalidDevice = static_cast<CUresult>(101);
 inline constexpr CUresult kInvalidContext = static_cast<CUresult>(201);
 inline constexpr CUresult kMapFailed = static_cast<CUresult>(205);
+inline constexpr CUresult kPeerAccessUnsupported = static_cast<CUresult>(217);
 inline constexpr CUresult kInvalidHandle = static_cast<CUresult>(400);
 inline constexpr CUresult kNotFound = static_cast<CUresult>(500);
 inline constexpr CUresult kNotReady = static_cast<CUresult>(600);

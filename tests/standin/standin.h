@@ -29,8 +29,8 @@ extern "C" {
 
 /* -- state ------------------------------------------------------------------------------------ */
 
-/* Forgets counters, faults, hazards, delays, cost model, memory limit and capture, clears sticky
- * errors and opens every gate. Objects and memory stay as they are. */
+/* Forgets counters, faults, hazards, delays, cost model, memory limit, capture and the setting of
+ * peer access, clears sticky errors and opens every gate. Objects and memory stay as they are. */
 void standin_reset(void);
 
 /* -- counters --------------------------------------------------------------------------------- */
@@ -70,6 +70,9 @@ void standin_stick(int device, void* context, int result);
 /* What cuvidGetDecodeStatus() reports for decoded pictures (a cuvidDecodeStatus; default success)
  */
 void standin_set_decode_status(int status);
+
+/* Whether the devices can access each other's memory (default 1). Access that was given stays. */
+void standin_set_peer_access(int on);
 
 /* While on, some thread captures a CUDA graph in global mode: calls that may wait or allocate are
  * answered CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED, and spoil the capture, unless their thread is in

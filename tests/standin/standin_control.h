@@ -36,6 +36,7 @@ namespace nv12slot::standin {
   F(fail_operation)                   \
   F(stick)                            \
   F(set_decode_status)                \
+  F(set_peer_access)                  \
   F(set_capturing)                    \
   F(spoiled_captures)                 \
   F(set_delay)                        \

@@ -30,28 +30,34 @@ void note_hazard(std::string text) {
 
 enum class When { kEnqueued, kRunning };
 
-// Whether the context may use all of the range. What was enqueued before a stream-ordered free may
-// still run.
-bool accessible(const Range& range, const Context& context, bool needs_peer, When when) {
+// Why the context may not use all of the range, if it may not. What was enqueued before a
+// stream-ordered free may still run.
+CUresult accessible(const Range& range, const Context& context, Access access, When when) {
   const Allocation* allocation = driver().memory.find(range.address);
-  if (allocation == nullptr) return false;
-  if (allocation->freeing && when == When::kEnqueued) return false;
-  if (end_of(range) > allocation->base + allocation->size) return false;
-  const bool foreign =
-      allocation->kind == MemoryKind::kDevice && allocation->context != context.handle;
-  return !(foreign && needs_peer && context.peers.count(allocation->context) == 0);
+  if (allocation == nullptr) return kIllegalAddress;
+  if (allocation->freeing && when == When::kEnqueued) return kIllegalAddress;
+  if (end_of(range) > allocation->base + allocation->size) return kIllegalAddress;
+  if (access == Access::kPeer || allocation->kind != MemoryKind::kDevice) return CUDA_SUCCESS;
+  // A pool knows nothing of cuCtxEnablePeerAccess(), other memory nothing of a pool's access.
+  if (allocation->pool != nullptr) {
+    if (allocation->pool->allows(context.device, range.write != 0)) return CUDA_SUCCESS;
+    return access == Access::kDirect ? kIllegalAddress : kInvalidValue;
+  }
+  if (access == Access::kCopied || allocation->context == context.handle) return CUDA_SUCCESS;
+  return context.peers.count(allocation->context) == 0 ? kIllegalAddress : CUDA_SUCCESS;
 }
 
 CUresult check_access(const Operation& operation, const Stream& stream, When when) {
   for (const Range& range : operation.ranges) {
-    if (accessible(range, *stream.context, operation.needs_peer, when)) continue;
+    const CUresult result = accessible(range, *stream.context, operation.access, when);
+    if (result == CUDA_SUCCESS) continue;
     const Allocation* allocation = driver().memory.find(range.address);
     const bool freed =
         driver().memory.was_freed(range.address) || (allocation != nullptr && allocation->freeing);
     note_hazard(describe(operation, stream, range) + ", " +
                 (freed ? "which is freed" : "which is not memory of this context"));
-    stream.context->error = kIllegalAddress;
-    return kIllegalAddress;
+    if (result == kIllegalAddress) stream.context->error = kIllegalAddress;
+    return result;
   }
   return CUDA_SUCCESS;
 }

@@ -42,6 +42,13 @@ struct Point {
 // What is ordered before a point, as the last operation of each stream (by stream id).
 using Clock = std::map<uint32_t, uint64_t>;
 
+// How an operation reaches memory of other contexts and devices.
+enum class Access {
+  kDirect,  // a kernel: by peer access, or the pool's
+  kCopied,  // a copy: the driver finds its way, but into no pool that does not let it
+  kPeer,    // a copy that names both contexts: everywhere
+};
+
 struct Operation {
   std::string name;
   std::vector<Range> ranges;
@@ -53,7 +60,7 @@ struct Operation {
   uint64_t bytes = 0;             // what the selectable delay is computed from
   bool timed = false;             // whether that delay applies
   CUresult fault = CUDA_SUCCESS;  // fails with this instead of running
-  bool needs_peer = false;        // a kernel reaches other contexts' memory with peer access only
+  Access access = Access::kCopied;
 
   uint64_t sequence = 0;
   Clock clock;
@@ -101,7 +108,8 @@ std::shared_ptr<Stream> make_stream(const std::shared_ptr<Context>& context, uns
 void close_stream(const std::shared_ptr<Stream>& stream);
 
 // Checks what the operation touches, notes hazards and enqueues it. Returns kIllegalAddress (which
-// then sticks to the context) when it touches memory that is freed or not the context's to use.
+// then sticks to the context) when it touches memory that is freed or not the context's to use, and
+// kInvalidValue for a copy from or to a pool that the stream's device has no access to.
 // On success `*sequence`, where given, is the operation's place in the stream.
 CUresult enqueue(const std::shared_ptr<Stream>& stream, Operation operation,
                  uint64_t* sequence = nullptr);

@@ -25,6 +25,12 @@ class HostDevice final : public Device {
               std::uint32_t width, std::uint32_t height, StreamHandle stream) override;
   Status convert_p010(const Nv12Planes& destination, const Nv12Planes& source, std::uint32_t width,
                       std::uint32_t height, StreamHandle stream) override;
+  Status copy_bytes(std::uintptr_t destination, Domain to, std::uintptr_t source, Domain from,
+                    std::size_t bytes, StreamHandle stream) override;
+  Status read_from(Device& other) override;
+  Result<KernelHandle> load_kernel(const void* image, const char* name) override;
+  Status launch(KernelHandle kernel, const LaunchGrid& grid, void** parameters,
+                StreamHandle stream) override;
   Status synchronize(StreamHandle) override { return {}; }
   Status run(const std::function<void()>& work) override;
 };

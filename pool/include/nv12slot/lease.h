@@ -28,10 +28,12 @@ class Lease {
 
   [[nodiscard]] Device& device() const;
   [[nodiscard]] Domain domain() const;
-  /// The layout of the picture asked for; the slot may be larger.
+  /// The layout of the picture asked for; the slot may be larger. Empty (Nv12Layout{}) where bytes
+  /// were asked for.
   [[nodiscard]] const Nv12Layout& layout() const { return layout_; }
+  /// The picture's planes. Where bytes were asked for, `y` is their address and the rest is 0.
   [[nodiscard]] Nv12Planes planes() const;
-  /// Bytes of the slot, at least layout().size().
+  /// Bytes of the slot, at least layout().size() or the bytes asked for.
   [[nodiscard]] std::size_t capacity() const;
   /// The slot's own non-blocking stream; nullptr on the host.
   [[nodiscard]] StreamHandle stream() const;

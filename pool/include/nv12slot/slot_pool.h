@@ -40,6 +40,10 @@ class Canceller {
   std::atomic<bool> cancelled_{false};
 };
 
+/// Most bytes that AcquireRequest::bytes may ask for.
+inline constexpr std::size_t kMaxSlotBytes = std::size_t{1} << 30;
+
+/// Asks for a slot for a picture of `width` x `height`, or for one of `bytes` bytes.
 struct AcquireRequest {
   Domain domain = kHostDomain;
   std::uint32_t width = 0;   ///< pixels, even
@@ -51,12 +55,21 @@ struct AcquireRequest {
   /// Ask for a reserve slot: apart from the cap and from every other request, for the one frame
   /// that a decoder must put somewhere although the pool is exhausted. At most one a decoder.
   bool reserve = false;
+  /// Ask for plain bytes instead of a picture, for a tensor: 1 to kMaxSlotBytes; width and
+  /// height must be 0 then, and `reserve` false. The lease's planes().y is the address of at least
+  /// this many bytes, aligned to at least 256 on a GPU and 64 on the host; its layout() is empty.
+  std::size_t bytes = 0;
 };
 
-/// A domain's slots now, and what happened since the process began.
+/// A domain's slots now, and what happened since the process began. Byte slots are in the numbers
+/// named after them, in `bytes`, and in what is counted since the beginning, and in no other.
 struct PoolStats {
+  /// Slots for pictures. `cap` is that of the byte slots too, each kind for itself; `slots` leaves
+  /// out the reserve ones, the four states do not.
   unsigned cap = 0, slots = 0, free = 0, active = 0, cooling = 0, quarantined = 0, reserve = 0;
-  std::uint64_t bytes = 0;  ///< of all slots, the reserve and the quarantined ones included
+  unsigned byte_slots = 0;   ///< slots of plain bytes that exist
+  unsigned byte_active = 0;  ///< of these, leased now
+  std::uint64_t bytes = 0;   ///< of all slots, the reserve and the quarantined ones included
   std::uint64_t acquired = 0, allocated = 0, retired = 0;
   std::uint64_t exhausted = 0;  ///< times no slot was to be had at first, whatever the policy did
   std::uint64_t quota_refused = 0;  ///< of these, because the source's quota was used up
@@ -65,7 +78,7 @@ struct PoolStats {
 };
 
 struct PoolSettings {
-  unsigned cap = 64;  ///< slots a domain, 1 to kMaxCap
+  unsigned cap = 64;  ///< slots a domain for pictures, and as many for bytes; 1 to kMaxCap
   Duration cooldown = std::chrono::milliseconds(50);
 };
 
@@ -81,6 +94,9 @@ using DeviceOpener = std::function<Result<std::unique_ptr<Device>>(Domain)>;
 /// one while the domain is under its cap, else retires the longest idle FREE slot that is too
 /// small for the request and makes one in its place, else does what the request says. Where the
 /// device has no memory for a new slot, idle ones that are too small give theirs.
+///
+/// Slots for pictures and slots of plain bytes never take each other's place: what is said above
+/// holds for each kind by itself, the cap too. All else is one: quotas, cooldown, cancelling.
 ///
 /// Threads: every call from any thread. Locks: one mutex a domain, inside which only the reaper's
 /// queue is locked, never held across a driver call, a callback or a log line. A thread that
@@ -105,8 +121,8 @@ class SlotPool {
   /// The domain's device, opened at the first call. Errors as of the DeviceOpener.
   [[nodiscard]] Result<Device*> device(Domain domain);
 
-  /// Slots a domain may have; 1 to kMaxCap, else kInvalidArgument. A lower cap takes effect as
-  /// slots are released: nothing is taken away from anybody.
+  /// Slots a domain may have of each kind; 1 to kMaxCap, else kInvalidArgument. A lower cap takes
+  /// effect as slots are released: nothing is taken away from anybody.
   [[nodiscard]] Status set_cap(unsigned cap);
   /// How long a release without a fence cools; 0 to kMaxCooldown, else kInvalidArgument. For
   /// releases from now on.
