@@ -10,73 +10,11 @@
 #include <string>
 #include <thread>
 
-#include "../standin/standin_control.h"
-#include "cuda_symbol.h"
-#include "nv12slot/fence.h"
+#include "cuda_device_fixture.h"
 #include "nv12slot/log.h"
-#include "picture.h"
 
 namespace nv12slot {
 namespace {
-
-#define NEEDS_STANDIN() \
-  if (!standin::control().present()) GTEST_SKIP() << "needs the stand-in driver"
-
-class CudaDeviceTest : public testing::Test {
- protected:
-  CudaDeviceTest() {
-    if (standin_.present()) standin_.reset();
-  }
-  ~CudaDeviceTest() override {
-    if (standin_.present()) {
-      EXPECT_EQ(standin_.hazards(), 0u) << standin_.last_hazard();
-    }
-  }
-
-  void open() {
-    Result<std::unique_ptr<Device>> device = open_cuda_device(0);
-    ASSERT_TRUE(device) << device.error().message;
-    device_ = std::move(device).value();
-    stream_ = value(device_->take_stream());
-  }
-  void SetUp() override { open(); }
-  void TearDown() override {
-    if (device_ != nullptr) device_->give_stream(stream_);
-  }
-
-  template <typename T>
-  static T value(Result<T> result) {
-    EXPECT_TRUE(result) << result.error().message;
-    return std::move(result).value();
-  }
-  static void expect_ok(const Status& status) { EXPECT_TRUE(status) << status.error().message; }
-
-  // A picture of that size in device memory.
-  struct Slot {
-    std::uintptr_t memory;
-    Nv12Planes planes;
-  };
-  Slot allocate(std::uint32_t height, std::size_t pitch, std::size_t offset = 0) {
-    const std::uintptr_t memory =
-        value(device_->allocate(pitch * height * 3 / 2 + offset, stream_));
-    return {memory, {memory + offset, memory + offset + pitch * height, pitch, pitch}};
-  }
-  void free(const Slot& slot) { expect_ok(device_->free(slot.memory, stream_)); }
-
-  void upload(const Nv12Planes& slot, Picture& picture, std::uint32_t width, std::uint32_t height) {
-    expect_ok(device_->copy(slot, 0, picture.planes(), kHostDomain, width, height, stream_));
-    expect_ok(device_->synchronize(stream_));
-  }
-  void download(Picture& picture, const Nv12Planes& slot, std::uint32_t width,
-                std::uint32_t height) {
-    expect_ok(device_->copy(picture.planes(), kHostDomain, slot, 0, width, height, stream_));
-    expect_ok(device_->synchronize(stream_));
-  }
-
-  const standin::Control& standin_ = standin::control();
-  std::unique_ptr<Device> device_;
-  StreamHandle stream_ = nullptr;
-};
 
 TEST_F(CudaDeviceTest, an_ordinal_that_does_not_exist_is_refused_with_the_number_there_are) {
   const int count = cuda_device_count();
@@ -120,6 +58,11 @@ TEST_F(CudaDeviceTest, every_call_leaves_the_callers_context_as_it_was) {
     ASSERT_TRUE(fence);
     EXPECT_TRUE(fence.value().is_complete());
     expect_ok(fence.value().make_wait(stream_));
+    std::uint16_t bytes = 0;
+    expect_ok(device_->copy_bytes(slot.memory, 0, reinterpret_cast<std::uintptr_t>(&bytes),
+                                  kHostDomain, sizeof(bytes), stream_));
+    EXPECT_FALSE(device_->load_kernel("no image", "no kernel"));
+    EXPECT_FALSE(device_->launch(nullptr, {}, nullptr, stream_));
     const StreamHandle another = value(device_->take_stream());
     device_->give_stream(another);
     free(slot);

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "fake_device.h"
 #include "picture.h"
 
 namespace nv12slot {
@@ -75,6 +76,32 @@ TEST(HostDevice, a_copy_from_or_to_a_gpu_is_refused) {
             Errc::kInvalidArgument);
   EXPECT_EQ(device.copy(picture.planes(), kHostDomain, picture.planes(), 0, 2, 2, nullptr).code(),
             Errc::kInvalidArgument);
+}
+
+TEST(HostDevice, bytes_are_copied_and_no_more_than_asked_for) {
+  HostDevice device;
+  const std::vector<std::uint8_t> source = {1, 2, 3, 4, 5};
+  std::vector<std::uint8_t> destination(5, 0xee);
+  const auto from = reinterpret_cast<std::uintptr_t>(source.data());
+  const auto to = reinterpret_cast<std::uintptr_t>(destination.data());
+  ASSERT_TRUE(device.copy_bytes(to, kHostDomain, from, kHostDomain, 3, nullptr));
+  EXPECT_EQ(destination, (std::vector<std::uint8_t>{1, 2, 3, 0xee, 0xee}));
+  EXPECT_TRUE(device.copy_bytes(0, kHostDomain, 0, kHostDomain, 0, nullptr));
+  EXPECT_EQ(device.copy_bytes(to, 0, from, kHostDomain, 3, nullptr).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(device.copy_bytes(to, kHostDomain, from, 0, 3, nullptr).code(), Errc::kInvalidArgument);
+}
+
+TEST(HostDevice, the_host_runs_no_kernels) {
+  HostDevice device;
+  EXPECT_EQ(device.load_kernel("image", "kernel").code(), Errc::kInvalidArgument);
+  EXPECT_EQ(device.launch(&device, {}, nullptr, nullptr).code(), Errc::kInvalidArgument);
+}
+
+TEST(HostDevice, the_host_reads_no_memory_of_a_gpu) {
+  HostDevice device;
+  FakeDevice gpu;
+  EXPECT_EQ(device.read_from(gpu).code(), Errc::kInvalidArgument);
+  EXPECT_TRUE(device.read_from(device));
 }
 
 }  // namespace

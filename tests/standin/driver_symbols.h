@@ -57,6 +57,17 @@ STANDIN_DRIVER(free_memory, "cuMemFree_v2", CUdeviceptr);
 STANDIN_DRIVER(allocate_host, "cuMemAllocHost_v2", void**, size_t);
 STANDIN_DRIVER(free_host, "cuMemFreeHost", void*);
 STANDIN_DRIVER(allocate_async, "cuMemAllocAsync", CUdeviceptr*, size_t, CUstream);
+STANDIN_DRIVER(create_pool, "cuMemPoolCreate", void**, const void*);
+STANDIN_DRIVER(destroy_pool, "cuMemPoolDestroy", void*);
+STANDIN_DRIVER(set_pool_access, "cuMemPoolSetAccess", void*, const void*, size_t);
+STANDIN_DRIVER(get_pool_access, "cuMemPoolGetAccess", int*, void*, const void*);
+STANDIN_DRIVER(default_pool, "cuDeviceGetDefaultMemPool", void**, CUdevice);
+STANDIN_DRIVER(allocate_from_pool, "cuMemAllocFromPoolAsync", CUdeviceptr*, size_t, void*,
+               CUstream);
+STANDIN_DRIVER(can_access_peer, "cuDeviceCanAccessPeer", int*, CUdevice, CUdevice);
+STANDIN_DRIVER(pointer_attribute, "cuPointerGetAttribute", void*, int, CUdeviceptr);
+STANDIN_DRIVER(copy_between_async, "cuMemcpyPeerAsync", CUdeviceptr, CUcontext, CUdeviceptr,
+               CUcontext, size_t, CUstream);
 STANDIN_DRIVER(free_async, "cuMemFreeAsync", CUdeviceptr, CUstream);
 STANDIN_DRIVER(copy_2d, "cuMemcpy2D_v2", const CUDA_MEMCPY2D*);
 STANDIN_DRIVER(copy_2d_async, "cuMemcpy2DAsync_v2", const CUDA_MEMCPY2D*, CUstream);
