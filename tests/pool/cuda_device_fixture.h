@@ -12,6 +12,7 @@
 #include "nv12slot/cuda_device.h"
 #include "nv12slot/fence.h"
 #include "picture.h"
+#include "refused.h"
 
 #define NEEDS_STANDIN() \
   if (!standin::control().present()) GTEST_SKIP() << "needs the stand-in driver"

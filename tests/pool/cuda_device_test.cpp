@@ -226,8 +226,8 @@ TEST_F(CudaDeviceTest, one_kernel_converts_both_planes) {
 }
 
 TEST_F(CudaDeviceTest, a_copy_of_another_domain_is_refused) {
-  EXPECT_EQ(device_->copy({}, 0, {}, 1, 2, 2, stream_).code(), Errc::kInvalidArgument);
-  EXPECT_EQ(device_->copy({}, 1, {}, kHostDomain, 2, 2, stream_).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device_->copy({}, 0, {}, 1, 2, 2, stream_)), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device_->copy({}, 1, {}, kHostDomain, 2, 2, stream_)), Errc::kInvalidArgument);
 }
 
 TEST_F(CudaDeviceTest, streams_do_not_block_and_have_the_highest_priority) {

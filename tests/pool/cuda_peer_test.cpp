@@ -95,12 +95,13 @@ TEST_F(CudaPeerTest, what_the_peer_had_and_what_it_allocates_later_can_be_read) 
 }
 
 TEST_F(CudaPeerTest, a_copy_from_a_device_is_refused_before_read_from_and_one_to_it_always) {
-  EXPECT_EQ(copy_one_byte(0, 1).code(), Errc::kInvalidArgument);
-  EXPECT_EQ(device_->copy(picture_, 0, picture_, 1, 2, 2, stream_).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(copy_one_byte(0, 1)), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device_->copy(picture_, 0, picture_, 1, 2, 2, stream_)),
+            Errc::kInvalidArgument);
   NEEDS_READ_FROM();
-  EXPECT_EQ(copy_one_byte(1, 0).code(), Errc::kInvalidArgument);
-  EXPECT_EQ(copy_one_byte(1, 1).code(), Errc::kInvalidArgument);
-  EXPECT_EQ(copy_one_byte(0, 2).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(copy_one_byte(1, 0)), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(copy_one_byte(1, 1)), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(copy_one_byte(0, 2)), Errc::kInvalidArgument);
 }
 
 TEST_F(CudaPeerTest, the_driver_is_asked_once) {
@@ -115,7 +116,7 @@ TEST_F(CudaPeerTest, only_the_device_that_asked_may_read) {
   NEEDS_STANDIN();
   expect_ok(device_->read_from(*peer_));
   const Slot slot = allocate(kSide, kPitch);
-  EXPECT_EQ(peer_->copy_bytes(picture_.y, 1, slot.memory, 0, 1, peer_stream_).code(),
+  EXPECT_EQ(refused(peer_->copy_bytes(picture_.y, 1, slot.memory, 0, 1, peer_stream_)),
             Errc::kInvalidArgument);
   free(slot);
 }
@@ -133,14 +134,14 @@ TEST_F(CudaPeerTest, devices_without_a_way_to_each_other_are_no_peers_and_that_i
   }
   EXPECT_EQ(standin_.calls("cuDeviceCanAccessPeer"), 1u);
   EXPECT_EQ(standin_.calls("cuMemPoolSetAccess"), 0u);
-  EXPECT_EQ(copy_one_byte(0, 1).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(copy_one_byte(0, 1)), Errc::kInvalidArgument);
 }
 
 TEST_F(CudaPeerTest, what_failed_is_asked_again) {
   NEEDS_STANDIN();
   standin_.fail("cuMemPoolSetAccess", CUDA_ERROR_UNKNOWN, 0, 1);
-  EXPECT_EQ(device_->read_from(*peer_).code(), Errc::kDeviceFailed);
-  EXPECT_EQ(copy_one_byte(0, 1).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device_->read_from(*peer_)), Errc::kDeviceFailed);
+  EXPECT_EQ(refused(copy_one_byte(0, 1)), Errc::kInvalidArgument);
   expect_ok(device_->read_from(*peer_));
   EXPECT_TRUE(reads(picture_));
 }
@@ -148,7 +149,7 @@ TEST_F(CudaPeerTest, what_failed_is_asked_again) {
 TEST_F(CudaPeerTest, a_device_reads_its_own_memory_and_none_of_the_hosts) {
   HostDevice host;
   expect_ok(device_->read_from(*device_));
-  EXPECT_EQ(device_->read_from(host).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device_->read_from(host)), Errc::kInvalidArgument);
   NEEDS_STANDIN();
   EXPECT_EQ(standin_.calls("cuDeviceCanAccessPeer"), 0u);
 }

@@ -2,6 +2,7 @@
 //
 // What the fake refuses as a real device does, so that tests with it mean something.
 #include "fake_device.h"
+#include "refused.h"
 
 #include <gtest/gtest.h>
 
@@ -19,10 +20,10 @@ TEST(FakeDevice, a_copy_from_another_device_needs_read_from) {
     return device.copy_bytes(reinterpret_cast<std::uintptr_t>(&destination), 0,
                              reinterpret_cast<std::uintptr_t>(&source), 1, sizeof(int), nullptr);
   };
-  EXPECT_EQ(copy().code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(copy()), Errc::kInvalidArgument);
   device.set_peer_access(false);
-  EXPECT_EQ(device.read_from(peer).code(), Errc::kNoDevice);
-  EXPECT_EQ(copy().code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device.read_from(peer)), Errc::kNoDevice);
+  EXPECT_EQ(refused(copy()), Errc::kInvalidArgument);
   device.set_peer_access(true);
   EXPECT_TRUE(device.read_from(peer));
   EXPECT_TRUE(copy());

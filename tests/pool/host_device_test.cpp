@@ -9,6 +9,7 @@
 
 #include "fake_device.h"
 #include "picture.h"
+#include "refused.h"
 
 namespace nv12slot {
 namespace {
@@ -72,9 +73,9 @@ TEST(HostDevice, samples_of_16_bits_are_rounded_to_the_nearest_and_the_padding_i
 TEST(HostDevice, a_copy_from_or_to_a_gpu_is_refused) {
   HostDevice device;
   Picture picture(2, 2, 2, 2);
-  EXPECT_EQ(device.copy(picture.planes(), 0, picture.planes(), kHostDomain, 2, 2, nullptr).code(),
+  EXPECT_EQ(refused(device.copy(picture.planes(), 0, picture.planes(), kHostDomain, 2, 2, nullptr)),
             Errc::kInvalidArgument);
-  EXPECT_EQ(device.copy(picture.planes(), kHostDomain, picture.planes(), 0, 2, 2, nullptr).code(),
+  EXPECT_EQ(refused(device.copy(picture.planes(), kHostDomain, picture.planes(), 0, 2, 2, nullptr)),
             Errc::kInvalidArgument);
 }
 
@@ -87,20 +88,22 @@ TEST(HostDevice, bytes_are_copied_and_no_more_than_asked_for) {
   ASSERT_TRUE(device.copy_bytes(to, kHostDomain, from, kHostDomain, 3, nullptr));
   EXPECT_EQ(destination, (std::vector<std::uint8_t>{1, 2, 3, 0xee, 0xee}));
   EXPECT_TRUE(device.copy_bytes(0, kHostDomain, 0, kHostDomain, 0, nullptr));
-  EXPECT_EQ(device.copy_bytes(to, 0, from, kHostDomain, 3, nullptr).code(), Errc::kInvalidArgument);
-  EXPECT_EQ(device.copy_bytes(to, kHostDomain, from, 0, 3, nullptr).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device.copy_bytes(to, 0, from, kHostDomain, 3, nullptr)),
+            Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device.copy_bytes(to, kHostDomain, from, 0, 3, nullptr)),
+            Errc::kInvalidArgument);
 }
 
 TEST(HostDevice, the_host_runs_no_kernels) {
   HostDevice device;
   EXPECT_EQ(device.load_kernel("image", "kernel").code(), Errc::kInvalidArgument);
-  EXPECT_EQ(device.launch(&device, {}, nullptr, nullptr).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device.launch(&device, {}, nullptr, nullptr)), Errc::kInvalidArgument);
 }
 
 TEST(HostDevice, the_host_reads_no_memory_of_a_gpu) {
   HostDevice device;
   FakeDevice gpu;
-  EXPECT_EQ(device.read_from(gpu).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(device.read_from(gpu)), Errc::kInvalidArgument);
   EXPECT_TRUE(device.read_from(device));
 }
 

@@ -13,6 +13,7 @@
 #include "fake_clock.h"
 #include "fake_device.h"
 #include "nv12slot/log.h"
+#include "refused.h"
 
 namespace nv12slot {
 namespace {
@@ -694,10 +695,10 @@ TEST_F(SlotPoolTest, bad_requests_are_refused_with_what_is_legal) {
   EXPECT_EQ(acquire({}, 7).code(), Errc::kNoDevice);
   EXPECT_EQ(acquire({}, -2).code(), Errc::kInvalidArgument);
   EXPECT_EQ(acquire({}, kMaxDomains).code(), Errc::kInvalidArgument);
-  EXPECT_EQ(pool_.set_cap(0).code(), Errc::kInvalidArgument);
-  EXPECT_EQ(pool_.set_cap(SlotPool::kMaxCap + 1).code(), Errc::kInvalidArgument);
-  EXPECT_EQ(pool_.set_cooldown(Duration(-1)).code(), Errc::kInvalidArgument);
-  EXPECT_EQ(pool_.set_cooldown(std::chrono::minutes(1)).code(), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(pool_.set_cap(0)), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(pool_.set_cap(SlotPool::kMaxCap + 1)), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(pool_.set_cooldown(Duration(-1))), Errc::kInvalidArgument);
+  EXPECT_EQ(refused(pool_.set_cooldown(std::chrono::minutes(1))), Errc::kInvalidArgument);
   EXPECT_TRUE(acquire());
 }
 

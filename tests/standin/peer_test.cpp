@@ -159,7 +159,7 @@ TEST_F(PeerTest, devices_without_a_way_to_each_other_get_no_access) {
 }
 
 TEST_F(PeerTest, access_is_asked_for_by_device_and_that_of_its_own_stays) {
-  const auto flags = [this](void* pool, int device) {
+  const auto flags = [](void* pool, int device) {
     int found = -1;
     const Location location{kDevice, device};
     EXPECT_EQ(get_pool_access(&found, pool, &location), CUDA_SUCCESS);
@@ -175,6 +175,10 @@ TEST_F(PeerTest, access_is_asked_for_by_device_and_that_of_its_own_stays) {
   ASSERT_EQ(default_pool(&of_device_0, 0), CUDA_SUCCESS);
   EXPECT_EQ(flags(of_device_0, 0), kReadWrite);
   EXPECT_EQ(flags(of_device_0, 1), 0);
+  void* of_device_1 = nullptr;
+  ASSERT_EQ(default_pool(&of_device_1, 1), CUDA_SUCCESS);
+  EXPECT_EQ(flags(of_device_1, 0), 0);
+  EXPECT_EQ(flags(of_device_1, 1), kReadWrite);
 }
 
 // Whose context is current makes no difference.
