@@ -143,15 +143,16 @@ NV12SLOT_BOTH TensorRowPair rows_at(const TensorAxis& axis, uintptr_t plane, siz
   return {above, sample.weight > 0.0F ? above + pitch : above, sample.weight};
 }
 
-/// First between the rows, then between the columns, as the host does whole rows at a time. A
-/// weight of 0 leaves its sample unread.
+/// First between the rows, then between the columns, as the host does whole rows at a time. Where
+/// the weight is 0 there may be no next column; the same one does as well, and no branch keeps
+/// loads apart.
 NV12SLOT_BOTH float luma_at(const TensorRowPair& rows, const TensorSample& column) {
-  const uintptr_t above = rows.above + static_cast<uintptr_t>(column.index);
-  const uintptr_t below = rows.below + static_cast<uintptr_t>(column.index);
-  const float left = between(load_byte(above), load_byte(below), rows.weight);
-  if (!(column.weight > 0.0F)) return left;
-  return between(left, between(load_byte(above + 1), load_byte(below + 1), rows.weight),
-                 column.weight);
+  const auto first = static_cast<uintptr_t>(column.index);
+  const uintptr_t second = first + (column.weight > 0.0F ? 1 : 0);
+  return between(
+      between(load_byte(rows.above + first), load_byte(rows.below + first), rows.weight),
+      between(load_byte(rows.above + second), load_byte(rows.below + second), rows.weight),
+      column.weight);
 }
 
 NV12SLOT_BOTH TensorChroma between(TensorChroma first, TensorChroma second, float weight) {
@@ -159,12 +160,12 @@ NV12SLOT_BOTH TensorChroma between(TensorChroma first, TensorChroma second, floa
 }
 
 NV12SLOT_BOTH TensorChroma chroma_at(const TensorRowPair& rows, const TensorSample& column) {
-  const uintptr_t above = rows.above + static_cast<uintptr_t>(column.index) * 2;
-  const uintptr_t below = rows.below + static_cast<uintptr_t>(column.index) * 2;
-  const TensorChroma left = between(load_chroma(above), load_chroma(below), rows.weight);
-  if (!(column.weight > 0.0F)) return left;
-  return between(left, between(load_chroma(above + 2), load_chroma(below + 2), rows.weight),
-                 column.weight);
+  const uintptr_t first = static_cast<uintptr_t>(column.index) * 2;
+  const uintptr_t second = first + (column.weight > 0.0F ? 2 : 0);
+  return between(
+      between(load_chroma(rows.above + first), load_chroma(rows.below + first), rows.weight),
+      between(load_chroma(rows.above + second), load_chroma(rows.below + second), rows.weight),
+      column.weight);
 }
 
 /// The tensor's element of that channel at that pixel.

@@ -17,27 +17,28 @@ void between_rows(const std::uint8_t* above, const std::uint8_t* below, float we
   }
 }
 
+void channels_of_columns(const TensorJob& job, const TensorColumns& columns,
+                         const float* __restrict y, const float* __restrict uv,
+                         float* __restrict first, float* __restrict second,
+                         float* __restrict third) {
+  const std::int32_t* const __restrict luma = columns.luma;
+  const float* const __restrict luma_weight = columns.luma_weight;
+  const std::int32_t* const __restrict chroma = columns.chroma;
+  const float* const __restrict chroma_weight = columns.chroma_weight;
+  const std::size_t count = job.inner_width;
+  for (std::size_t i = 0; i < count; ++i) {
+    const float luma_here = between(y[luma[i]], y[luma[i] + 1], luma_weight[i]);
+    const float u = between(uv[chroma[i]], uv[chroma[i] + 2], chroma_weight[i]);
+    const float v = between(uv[chroma[i] + 1], uv[chroma[i] + 3], chroma_weight[i]);
+    first[i] = channel_of(job, 0, luma_here, u, v);
+    second[i] = channel_of(job, 1, luma_here, u, v);
+    third[i] = channel_of(job, 2, luma_here, u, v);
+  }
+}
+
 void channels_of_row(const TensorJob& job, const TensorColumns& columns, const float* y,
                      const float* uv, float* const* channels) {
-  const std::int32_t* const luma = columns.luma;
-  const float* const luma_weight = columns.luma_weight;
-  const std::int32_t* const chroma = columns.chroma;
-  const float* const chroma_weight = columns.chroma_weight;
-  float* __restrict const first = channels[0];
-  float* __restrict const second = channels[1];
-  float* __restrict const third = channels[2];
-  // A copy, which no store can change.
-  const TensorJob numbers = job;
-  for (std::size_t i = 0; i < numbers.inner_width; ++i) {
-    const float* const luma_pair = y + luma[i];
-    const float* const chroma_pairs = uv + chroma[i];
-    const float luma_here = between(luma_pair[0], luma_pair[1], luma_weight[i]);
-    const float u = between(chroma_pairs[0], chroma_pairs[2], chroma_weight[i]);
-    const float v = between(chroma_pairs[1], chroma_pairs[3], chroma_weight[i]);
-    first[i] = channel_of(numbers, 0, luma_here, u, v);
-    second[i] = channel_of(numbers, 1, luma_here, u, v);
-    third[i] = channel_of(numbers, 2, luma_here, u, v);
-  }
+  channels_of_columns(job, columns, y, uv, channels[0], channels[1], channels[2]);
 }
 
 void to_halves(const float* values, std::size_t count, std::size_t stride,

@@ -3,12 +3,43 @@
 
 #include <fmt/format.h>
 
+#include <cstddef>
+#include <utility>
+
 #include "host_tensor.h"
 #include "tensor_job.h"
 #include "tensor_rows.h"
 
+#ifdef NV12SLOT_HAVE_TENSOR_KERNEL
+// nv12_to_tensor.cu, compiled and embedded by the build.
+extern "C" const unsigned char nv12slot_nv12_to_tensor_fatbin[];
+#endif
+
 namespace nv12slot {
 namespace {
+
+constexpr std::uint32_t kPixelsOfThread = 4;
+constexpr std::uint32_t kBlockWidth = 32;
+constexpr std::uint32_t kBlockHeight = 4;
+
+const void* kernel_image() {
+#ifdef NV12SLOT_HAVE_TENSOR_KERNEL
+  return nv12slot_nv12_to_tensor_fatbin;
+#else
+  return nullptr;
+#endif
+}
+
+Status launch(Device& device, KernelHandle kernel, TensorJob job, StreamHandle stream) {
+  const auto blocks = [](std::uint32_t size, std::uint32_t of_block) {
+    return (size + of_block - 1) / of_block;
+  };
+  const LaunchGrid grid{.grid = {blocks(job.width, kBlockWidth * kPixelsOfThread),
+                                 blocks(job.height, kBlockHeight), 1},
+                        .block = {kBlockWidth, kBlockHeight, 1}};
+  void* parameters[] = {&job};
+  return device.launch(kernel, grid, parameters, stream);
+}
 
 /// Whether the planes can be those of such a picture in memory.
 Status check(const Nv12Planes& picture, std::uint32_t width, std::uint32_t height) {
@@ -37,18 +68,53 @@ Result<TensorWriter> TensorWriter::open(Device& device, const TensorSpec& spec) 
 }
 
 Status TensorWriter::load() {
-  return Error{Errc::kNoDevice, "tensors are made on the host only"};
+  if (kernel_image() == nullptr) {
+    return Error{Errc::kNoDevice,
+                 "this build has no kernel that makes tensors: it is one without CUDA"};
+  }
+  const Result<KernelHandle> kernel =
+      device_->load_kernel(kernel_image(), "nv12slot_nv12_to_tensor");
+  if (!kernel) return kernel.error();
+  kernel_ = kernel.value();
+  return warm_up();
+}
+
+// A picture of 2 x 2 into a tensor of one pixel.
+Status TensorWriter::warm_up() const {
+  const Result<StreamHandle> stream = device_->take_stream();
+  if (!stream) return stream.error();
+  const std::size_t pitch = device_->row_alignment();
+  const Result<std::uintptr_t> memory = device_->allocate(4 * pitch, stream.value());
+  Status status = memory ? Status() : Status(memory.error());
+  if (memory) {
+    const std::uintptr_t picture = memory.value();
+    const TensorJob job =
+        make_tensor_job({.width = 1, .height = 1}, {picture, picture + 2 * pitch, pitch, pitch}, 2,
+                        2, {}, picture + 3 * pitch);
+    status = launch(*device_, kernel_, job, stream.value());
+    if (Status freed = device_->free(picture, stream.value()); status) status = std::move(freed);
+    if (status) status = device_->synchronize(stream.value());
+  }
+  device_->give_stream(stream.value());
+  return status;
 }
 
 Status TensorWriter::write(const Nv12Planes& picture, std::uint32_t width, std::uint32_t height,
-                           const Colour& colour, std::uintptr_t tensor, StreamHandle) const {
+                           const Colour& colour, std::uintptr_t tensor, StreamHandle stream) const {
   if (Status status = check(picture, width, height); !status) return status;
   if (tensor == 0 || tensor % bytes_of(spec_.type) != 0) {
     return Error{Errc::kInvalidArgument, fmt::format("no tensor of {}-byte values can be at {:#x}",
                                                      bytes_of(spec_.type), tensor)};
   }
   const TensorJob job = make_tensor_job(spec_, picture, width, height, colour, tensor);
-  return write_host_tensor(job, tensor_rows());
+  if (kernel_ == nullptr) return write_host_tensor(job, tensor_rows());
+  if (picture.uv % 2 != 0 || picture.uv_pitch % 2 != 0) {
+    return Error{Errc::kInvalidArgument,
+                 fmt::format("rows of UV must start at even addresses on a device; these start at "
+                             "{:#x}, {} bytes apart",
+                             picture.uv, picture.uv_pitch)};
+  }
+  return launch(*device_, kernel_, job, stream);
 }
 
 }  // namespace nv12slot

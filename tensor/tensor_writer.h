@@ -28,7 +28,7 @@ class TensorWriter {
   /// For `device`, which must outlive the writer. There it loads the kernel and launches it once,
   /// so that nothing is loaded lazily behind running kernels later; that waits for the launch.
   /// Fails as spec.validate() does, and with kDeviceFailed (such as a driver that cannot load the
-  /// kernel) or kOutOfMemory.
+  /// kernel), kNoDevice (a build without CUDA) or kOutOfMemory.
   [[nodiscard]] static Result<TensorWriter> open(Device& device, const TensorSpec& spec);
 
   /// One picture into the tensor of spec().frame_bytes() at `tensor`, aligned to an element. Both
@@ -51,7 +51,7 @@ class TensorWriter {
 
   Device* device_;
   TensorSpec spec_;
-  void* kernel_ = nullptr;  // nullptr: the host
+  KernelHandle kernel_ = nullptr;  // nullptr: the host
 };
 
 }  // namespace nv12slot

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "../../tensor/nv12_to_tensor.h"
+
 namespace nv12slot::standin {
 namespace {
 
@@ -144,6 +146,34 @@ size_t ranges_of_soak_read(const standin_launch* launch, standin_range* ranges) 
   return 2;
 }
 
+// nv12slot_nv12_to_tensor: the pixels that the launch's threads stand for, four each, by the
+// kernel's own arithmetic.
+TensorJob tensor_job_of(const standin_launch* launch) {
+  TensorJob job;
+  std::memcpy(&job, launch->parameters[0], sizeof(job));
+  return job;
+}
+
+void run_nv12_to_tensor(const standin_launch* launch) {
+  const TensorJob job = tensor_job_of(launch);
+  const uint32_t columns = std::min(job.width, launch->grid[0] * launch->block[0] * 4);
+  const uint32_t rows = std::min(job.height, launch->grid[1] * launch->block[1]);
+  for (uint32_t y = 0; y < rows; y++) {
+    for (uint32_t x = 0; x < columns; x++) write_pixel(job, x, y);
+  }
+}
+
+size_t ranges_of_nv12_to_tensor(const standin_launch* launch, standin_range* ranges) {
+  const TensorJob job = tensor_job_of(launch);
+  const auto width = static_cast<size_t>(job.luma_x.last) + 1;
+  const auto height = static_cast<size_t>(job.luma_y.last) + 1;
+  const size_t bytes = size_t{3} * job.width * job.height * job.element_bytes;
+  ranges[0] = {job.y, width, height, job.y_pitch, 0};
+  ranges[1] = {job.uv, width, height / 2, job.uv_pitch, 0};
+  ranges[2] = {job.tensor, bytes, 1, bytes, 1};
+  return 3;
+}
+
 }  // namespace
 
 std::map<std::string, Kernel>& kernels() {
@@ -151,7 +181,9 @@ std::map<std::string, Kernel>& kernels() {
       {"nv12slot_copy_nv12", {{8, 8, 8, 8, 8, 8, 8, 8, 4, 4}, run_copy_nv12, ranges_of_copy_nv12}},
       {"nv12slot_convert_p010",
        {{8, 8, 8, 8, 8, 8, 8, 8, 4, 4, 4}, run_convert_p010, ranges_of_convert_p010}},
-      {"nv12slot_soak_read", {{8, 8, 8, 8, 4, 4, 8, 8}, run_soak_read, ranges_of_soak_read}}};
+      {"nv12slot_soak_read", {{8, 8, 8, 8, 4, 4, 8, 8}, run_soak_read, ranges_of_soak_read}},
+      {"nv12slot_nv12_to_tensor",
+       {{sizeof(TensorJob)}, run_nv12_to_tensor, ranges_of_nv12_to_tensor}}};
   return *table;
 }
 
