@@ -62,7 +62,7 @@ void BM_Host(benchmark::State& state) {
   std::vector<float> tensor(3 * kPixels);
   std::vector<float> rivals_tensor(3 * kPixels);
   bench::PushedBin rival(
-      "videoconvertscale n-threads=1 ! video/x-raw,format=RGB,width=640,height=640,"
+      "videoconvertscale n-threads=1 ! capsfilter caps=video/x-raw,format=RGB,width=640,height=640,"
       "pixel-aspect-ratio=1/1",
       "video/x-raw,format=NV12,width=1920,height=1080,framerate=30/1,pixel-aspect-ratio=1/1,"
       "colorimetry=bt709",
