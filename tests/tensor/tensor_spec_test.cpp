@@ -58,7 +58,8 @@ TEST(TensorSpecTest, a_std_of_0_is_refused_with_its_channel) {
     for (const float std : {0.0F, -0.0F, kNaN, kInfinity}) {
       TensorSpec spec;
       spec.std[channel] = std;
-      expect_refused(spec, "std " + std::to_string(channel));
+      expect_refused(spec, "std " + std::to_string(channel) + " is ");
+      expect_refused(spec, "it must be finite and not 0");
     }
   }
 }
