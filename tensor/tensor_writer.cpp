@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <set>
 #include <utility>
 
 #include "host_tensor.h"
+#include "nv12slot/mutex.h"
 #include "tensor_job.h"
 #include "tensor_rows.h"
 
@@ -40,6 +42,27 @@ Status launch(Device& device, KernelHandle kernel, TensorJob job, StreamHandle s
   void* parameters[] = {&job};
   return device.launch(kernel, grid, parameters, stream);
 }
+
+/// The kernels that were launched once, each of one device. Never destroyed; any thread.
+class WarmKernels {
+ public:
+  [[nodiscard]] static WarmKernels& get() {
+    static auto& kernels = *new WarmKernels();
+    return kernels;
+  }
+  [[nodiscard]] bool has(KernelHandle kernel) NV12SLOT_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    return kernels_.count(kernel) != 0;
+  }
+  void add(KernelHandle kernel) NV12SLOT_EXCLUDES(mutex_) {
+    MutexLock lock(mutex_);
+    kernels_.insert(kernel);
+  }
+
+ private:
+  Mutex mutex_;
+  std::set<KernelHandle> kernels_ NV12SLOT_GUARDED_BY(mutex_);
+};
 
 /// Whether the planes can be those of such a picture in memory.
 Status check(const Nv12Planes& picture, std::uint32_t width, std::uint32_t height) {
@@ -76,7 +99,10 @@ Status TensorWriter::load() {
       device_->load_kernel(kernel_image(), "nv12slot_nv12_to_tensor");
   if (!kernel) return kernel.error();
   kernel_ = kernel.value();
-  return warm_up();
+  if (WarmKernels::get().has(kernel_)) return {};
+  Status status = warm_up();
+  if (status) WarmKernels::get().add(kernel_);
+  return status;
 }
 
 // A picture of 2 x 2 into a tensor of one pixel.

@@ -179,13 +179,21 @@ TEST_F(DeviceTensorTest, a_tensor_is_one_kernel_in_the_callers_stream_and_is_not
   expect_ok(device_->synchronize(stream_));
 }
 
-TEST_F(DeviceTensorTest, the_kernel_is_launched_once_when_the_first_writer_is_opened) {
+TEST_F(DeviceTensorTest, the_first_writer_of_a_device_launches_the_kernel_once) {
   NEEDS_STANDIN();
   const std::uint64_t allocations = standin_.live_allocations(0);
   standin_.reset();
   EXPECT_TRUE(TensorWriter::open(*device_, {}));
   EXPECT_EQ(standin_.calls("cuLaunchKernel"), 1u);
   EXPECT_EQ(standin_.live_allocations(0), allocations);
+}
+
+TEST_F(DeviceTensorTest, each_later_writer_makes_no_call_of_the_driver) {
+  NEEDS_STANDIN();
+  EXPECT_TRUE(TensorWriter::open(*device_, {}));
+  standin_.reset();
+  EXPECT_TRUE(TensorWriter::open(*device_, {.width = 32}));
+  EXPECT_EQ(standin_.calls(nullptr), 0u);
 }
 
 TEST_F(DeviceTensorTest, a_driver_that_cannot_load_the_kernel_fails_the_opening_with_its_words) {
