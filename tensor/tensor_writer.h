@@ -27,9 +27,9 @@ class TensorWriter {
  public:
   /// For `device`, which must outlive the writer. The first writer of a device loads the kernel and
   /// launches it once, so that nothing is loaded lazily behind running kernels later, and waits for
-  /// that; the others make no call of the driver. Fails as spec.validate() does, and with
-  /// kDeviceFailed (such as a driver that cannot load the kernel), kNoDevice (a build without CUDA)
-  /// or kOutOfMemory.
+  /// that; the others load, launch and allocate nothing there. Fails as spec.validate() does, and
+  /// with kDeviceFailed (such as a driver that cannot load the kernel), kNoDevice (a build without
+  /// CUDA) or kOutOfMemory.
   [[nodiscard]] static Result<TensorWriter> open(Device& device, const TensorSpec& spec);
 
   /// One picture into the tensor of spec().frame_bytes() at `tensor`, aligned to an element. Both
