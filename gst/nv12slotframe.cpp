@@ -31,7 +31,31 @@ const FrameRef& frame_peek(const GstNv12SlotFrame* frame) {
   return frame->frame;
 }
 
+// Two of H.273's numbers are no answer: 2 is unspecified, and 0 reserved, or for the matrix that of
+// RGB, which NV12 is not.
+FrameColour to_frame_colour(const GstVideoColorimetry& colorimetry) {
+  const auto known = [](guint number) { return number != 2 ? static_cast<int>(number) : 0; };
+  return {.range = colorimetry.range,
+          .matrix = known(gst_video_color_matrix_to_iso(colorimetry.matrix)),
+          .transfer = known(gst_video_transfer_function_to_iso(colorimetry.transfer)),
+          .primaries = known(gst_video_color_primaries_to_iso(colorimetry.primaries))};
+}
+
+GstVideoColorimetry to_colorimetry(const FrameColour& colour) {
+  static_assert(GST_VIDEO_COLOR_RANGE_0_255 == 1 && GST_VIDEO_COLOR_RANGE_16_235 == 2);
+  const auto number = [](int known) { return known != 0 ? static_cast<guint>(known) : 2U; };
+  return {.range = static_cast<GstVideoColorRange>(colour.range),
+          .matrix = gst_video_color_matrix_from_iso(number(colour.matrix)),
+          .transfer = gst_video_transfer_function_from_iso(number(colour.transfer)),
+          .primaries = gst_video_color_primaries_from_iso(number(colour.primaries))};
+}
+
 }  // namespace nv12slot::gst
+
+GstNv12SlotFrame* gst_nv12_slot_frame_lookup(guint64 id) {
+  nv12slot::FrameRef frame = nv12slot::Process::get().registry->lookup(id);
+  return frame ? nv12slot::gst::frame_new(std::move(frame)) : nullptr;
+}
 
 GstNv12SlotFrame* gst_nv12_slot_frame_ref(GstNv12SlotFrame* frame) {
   g_return_val_if_fail(frame != nullptr, nullptr);
@@ -71,6 +95,13 @@ GstClockTime gst_nv12_slot_frame_get_pts(const GstNv12SlotFrame* frame) {
   g_return_val_if_fail(frame != nullptr, GST_CLOCK_TIME_NONE);
   static_assert(nv12slot::kNoPts == GST_CLOCK_TIME_NONE);
   return frame->frame.pts();
+}
+
+void gst_nv12_slot_frame_get_colorimetry(const GstNv12SlotFrame* frame,
+                                         GstVideoColorimetry* colorimetry) {
+  g_return_if_fail(frame != nullptr);
+  g_return_if_fail(colorimetry != nullptr);
+  *colorimetry = nv12slot::gst::to_colorimetry(frame->frame.colour());
 }
 
 gboolean gst_nv12_slot_frame_is_complete(const GstNv12SlotFrame* frame) {

@@ -15,6 +15,11 @@ GST_NV12_SLOT_API GstNv12SlotFrame* frame_new(FrameRef frame);
 /// What the boxed frame holds, borrowed.
 GST_NV12_SLOT_API const FrameRef& frame_peek(const GstNv12SlotFrame* frame);
 
+/// To and from H.273's numbers. What these do not tell from unknown (Adobe RGB, some gammas) is
+/// lost.
+[[nodiscard]] FrameColour to_frame_colour(const GstVideoColorimetry& colorimetry);
+[[nodiscard]] GstVideoColorimetry to_colorimetry(const FrameColour& colour);
+
 struct FrameUnref {
   void operator()(GstNv12SlotFrame* frame) const { gst_nv12_slot_frame_unref(frame); }
 };

@@ -68,6 +68,12 @@ GstNv12SlotMeta* gst_buffer_get_nv12_slot_meta(GstBuffer* buffer) {
       gst_buffer_get_meta(buffer, GST_NV12_SLOT_META_API_TYPE));
 }
 
+GstNv12SlotFrame* gst_nv12_slot_frame_from_buffer(GstBuffer* buffer) {
+  g_return_val_if_fail(GST_IS_BUFFER(buffer), nullptr);
+  const GstNv12SlotMeta* meta = gst_buffer_get_nv12_slot_meta(buffer);
+  return meta != nullptr ? gst_nv12_slot_frame_ref(meta->frame) : nullptr;
+}
+
 void gst_nv12_slot_query_add_reader(GstQuery* query) {
   g_return_if_fail(GST_QUERY_TYPE(query) == GST_QUERY_ALLOCATION);
   gst_query_add_allocation_meta(query, reader_api_type(), nullptr);

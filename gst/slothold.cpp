@@ -61,7 +61,7 @@ FramePtr SlotHold::frame() const {
 }
 
 FramePtr SlotHold::attach(FrameRegistry& registry, InFlight in_flight, std::uint64_t pts,
-                          std::unique_ptr<Fence> ready) {
+                          std::unique_ptr<Fence> ready, const GstVideoColorimetry& colorimetry) {
   MutexLock lock(mutex_);
   while (attaching_) attached_.wait(lock);
   if (!lease_) return FramePtr(frame_ != nullptr ? gst_nv12_slot_frame_ref(frame_.get()) : nullptr);
@@ -69,8 +69,8 @@ FramePtr SlotHold::attach(FrameRegistry& registry, InFlight in_flight, std::uint
   lease_.reset();
   attaching_ = true;
   lock.unlock();
-  FramePtr frame(frame_new(
-      registry.attach(std::move(lease), std::move(in_flight), pts, {}, std::move(ready))));
+  FramePtr frame(frame_new(registry.attach(std::move(lease), std::move(in_flight), pts, {},
+                                           std::move(ready), to_frame_colour(colorimetry))));
   lock.lock();
   frame_.reset(gst_nv12_slot_frame_ref(frame.get()));
   attaching_ = false;

@@ -53,7 +53,8 @@ class GST_NV12_SLOT_API SlotHold {
   /// Empty where there is no lease: spilled, or quarantined. Arguments as of
   /// FrameRegistry::attach.
   [[nodiscard]] FramePtr attach(FrameRegistry& registry, InFlight in_flight, std::uint64_t pts,
-                                std::unique_ptr<Fence> ready);
+                                std::unique_ptr<Fence> ready,
+                                const GstVideoColorimetry& colorimetry);
 
   /// Gives the slot up for good. Does nothing unless leased.
   void quarantine(const Error& why);

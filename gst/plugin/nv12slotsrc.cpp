@@ -385,6 +385,7 @@ GstStructure* stats_of(GstNv12SlotSrc* self) {
       "time-to-first-frame", G_TYPE_UINT64, ns(stats.time_to_first_frame),       //
       "path", G_TYPE_STRING, gst_structure_get_string(decoder.get(), "path"),    //
       "in-flight", G_TYPE_UINT, in_flight,                                       //
+      "oldest-frame-age", G_TYPE_UINT64, decoder_count("oldest-frame-age"),      //
       "decoders-opened", G_TYPE_UINT64, decoder_count("decoders-opened"),        //
       "decoders-reused", G_TYPE_UINT64, decoder_count("decoders-reused"),        //
       "teardowns-pending", G_TYPE_UINT64, guint64{camera.teardowns_pending},     //

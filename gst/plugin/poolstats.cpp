@@ -7,9 +7,12 @@ namespace nv12slot::gst {
 
 void add_pool_stats(GstStructure* stats, const Source* source, Domain domain) {
   const SourceStats of_source = source != nullptr ? source->stats() : SourceStats();
+  const guint64 oldest =
+      source != nullptr ? guint64(Process::get().registry->oldest_age(*source).count()) : 0;
   const PoolStats pool = Process::get().pool->stats(domain);
   gst_structure_set(stats,                                                             //
                     "in-flight", G_TYPE_UINT, of_source.in_flight,                     //
+                    "oldest-frame-age", G_TYPE_UINT64, oldest,                         //
                     "device", G_TYPE_INT, domain,                                      //
                     "pool-cap", G_TYPE_UINT, pool.cap,                                 //
                     "pool-slots", G_TYPE_UINT, pool.slots,                             //

@@ -85,8 +85,8 @@ Outcome SlotFiller::fill(InFlight in_flight, GstClockTime pts, Domain wanted,
       return not_a_frame(Outcome::Kind::kFailed, done.error());
     }
   }
-  FramePtr frame =
-      held.attach(*Process::get().registry, std::move(in_flight), pts, std::move(ready));
+  FramePtr frame = held.attach(*Process::get().registry, std::move(in_flight), pts,
+                               std::move(ready), format_.info.colorimetry);
   if (readers_fence(domain)) frame_peek(frame.get()).set_all_readers_fence();
   buffer_add_slot_meta(output.get(), std::move(frame));
   return {.buffer = std::move(output),

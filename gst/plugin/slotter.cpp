@@ -107,6 +107,7 @@ Result<std::unique_ptr<Fence>> Slotter::finish_direct(GstMemory* memory, const S
 
 Slotted Slotter::take_over(BufferPtr input, SlotHold& hold, InFlight in_flight) {
   const TimePoint start = pool().clock().now();
+  const SlotFiller::Format& format = filler_.format();
   const Domain domain = hold.device().domain();
   Path path = Path::kPassThrough;
   FramePtr frame = hold.frame();
@@ -119,7 +120,7 @@ Slotted Slotter::take_over(BufferPtr input, SlotHold& hold, InFlight in_flight) 
       return not_slotted(not_a_frame(Outcome::Kind::kFailed, ready.error()));
     }
     frame = hold.attach(registry(), std::move(in_flight), GST_BUFFER_PTS(input.get()),
-                        std::move(ready).value());
+                        std::move(ready).value(), format.info.colorimetry);
     if (frame == nullptr) {
       return not_slotted(
           not_a_frame(Outcome::Kind::kBadInput,

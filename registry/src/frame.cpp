@@ -51,6 +51,10 @@ const std::string& FrameRef::source_name() const {
   return record_->in_flight.source_name();
 }
 
+const FrameColour& FrameRef::colour() const {
+  return record_->colour;
+}
+
 bool FrameRef::is_complete_at_attach() const {
   return record_->ready == nullptr;
 }

@@ -18,6 +18,7 @@ struct FrameRecord {
   FrameRegistry& registry;
   FrameId id = 0;
   std::uint64_t pts = kNoPts;
+  FrameColour colour;
   TimePoint attached{};
   ReleaseCallback on_release;
   std::unique_ptr<Fence> ready;  ///< after the copy that fills the slot; nullptr: filled

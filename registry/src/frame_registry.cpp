@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "frame_record.h"
@@ -63,11 +64,13 @@ FrameRegistry::FrameRegistry(Clock& clock) : clock_(clock), table_(std::make_uni
 FrameRegistry::~FrameRegistry() = default;
 
 FrameRef FrameRegistry::attach(Lease lease, InFlight in_flight, std::uint64_t pts,
-                               ReleaseCallback on_release, std::unique_ptr<Fence> ready) {
+                               ReleaseCallback on_release, std::unique_ptr<Fence> ready,
+                               const FrameColour& colour) {
   auto record = std::make_unique<FrameRecord>(*this, std::move(lease), std::move(in_flight));
   record->pts = pts;
   record->on_release = std::move(on_release);
   record->ready = std::move(ready);
+  record->colour = colour;
   record->attached = clock_.now();
   {
     SourceState& source = *record->in_flight.state_;
@@ -204,6 +207,17 @@ std::size_t FrameRegistry::evict_old() {
 RegistryStats FrameRegistry::stats() const {
   MutexLock lock(table_->mutex);
   return table_->stats;
+}
+
+Duration FrameRegistry::oldest_age(const Source& source) const {
+  MutexLock lock(table_->mutex);
+  const TimePoint now = clock_.now();
+  Duration oldest{0};
+  for (const Table::Place& place : table_->places) {
+    if (place.record == nullptr || place.record->in_flight.state_ != source.state_) continue;
+    oldest = std::max(oldest, now - place.record->attached);
+  }
+  return oldest;
 }
 
 }  // namespace nv12slot

@@ -50,6 +50,19 @@ TEST_F(CopyTest, copies_each_frame_into_a_slot_of_its_own) {
   EXPECT_EQ(path_of(element()), "copy");
 }
 
+TEST_F(CopyTest, consumer_that_never_releases_shows_in_the_age_of_the_oldest_frame) {
+  set_caps();
+  EXPECT_EQ(stat(element(), "oldest-frame-age"), 0U);
+  ASSERT_EQ(push(0), GST_FLOW_OK);
+  BufferPtr kept = pull();
+  g_usleep(20000);
+  ASSERT_EQ(push(1), GST_FLOW_OK);
+  pull();
+  EXPECT_GE(stat(element(), "oldest-frame-age"), 20 * GST_MSECOND);
+  kept.reset();
+  EXPECT_EQ(stat(element(), "oldest-frame-age"), 0U);
+}
+
 TEST_F(CopyTest, keeps_times_flags_and_metas_but_not_those_of_the_memory) {
   set_caps();
   BufferPtr input = make_buffer(kWidth, kHeight, 1);

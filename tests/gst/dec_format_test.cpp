@@ -172,6 +172,18 @@ TEST_P(DecFormatTest, colorimetry_is_upstreams_and_else_the_streams) {
   EXPECT_EQ(out[0].text("colorimetry"), "bt2020");
 }
 
+TEST_P(DecFormatTest, frame_has_the_colorimetry_of_its_caps) {
+  const std::vector<Unit> units = encode({.pictures = 1, .options = kIntra});
+  DecHarness dec(on_path());
+  const std::vector<Out> out =
+      dec.play((std::string(kH264) + ",colorimetry=smpte240m").c_str(), units);
+  ASSERT_EQ(out.size(), 1U);
+  GstVideoColorimetry color;
+  gst_nv12_slot_frame_get_colorimetry(gst_buffer_get_nv12_slot_meta(out[0].buffer.get())->frame,
+                                      &color);
+  EXPECT_TRUE(gst_video_colorimetry_matches(&color, GST_VIDEO_COLORIMETRY_SMPTE240M));
+}
+
 TEST_P(DecFormatTest, pixel_aspect_ratio_is_upstreams_and_else_the_streams) {
   const std::vector<Unit> units =
       encode({.pictures = 2, .options = "preset=ultrafast,tune=zerolatency,aspect=4/3"});

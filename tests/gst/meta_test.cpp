@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+#include <thread>
+
 #include "gst_test.h"
 #include "nv12slot/log.h"
 #include "slothold.h"
@@ -27,6 +29,12 @@ class MetaTest : public testing::Test {
     GST_BUFFER_PTS(input.get()) = 40 * GST_MSECOND;
     EXPECT_EQ(gst_harness_push(harness_, input.release()), GST_FLOW_OK);
     return BufferPtr(gst_harness_pull(harness_));
+  }
+
+  static const void* address_of(GstBuffer* buffer) {
+    GstNv12SlotPlanes planes;
+    gst_nv12_slot_frame_get_planes(gst_buffer_get_nv12_slot_meta(buffer)->frame, &planes);
+    return reinterpret_cast<const void*>(planes.data[0]);
   }
 
   GstHarness* harness_ = nullptr;
@@ -141,6 +149,110 @@ TEST_F(MetaTest, frame_held_by_its_id_stays_when_buffer_and_element_are_gone) {
   SetUp();  // for TearDown()
 }
 
+TEST_F(MetaTest, frame_is_found_by_its_id_from_any_thread_and_kept) {
+  BufferPtr buffer = make_frame();
+  const guint64 id = gst_nv12_slot_frame_get_id(gst_buffer_get_nv12_slot_meta(buffer.get())->frame);
+  GstNv12SlotFrame* found = nullptr;
+  std::thread([&] { found = gst_nv12_slot_frame_lookup(id); }).join();
+  ASSERT_NE(found, nullptr);
+  EXPECT_EQ(gst_nv12_slot_frame_get_id(found), id);
+  buffer.reset();
+  EXPECT_EQ(slots_in_use(kHostDomain), 1U);
+  gst_nv12_slot_frame_unref(found);
+}
+
+TEST_F(MetaTest, id_of_a_released_frame_finds_none_although_its_slot_is_used_again) {
+  BufferPtr buffer = make_frame();
+  const guint64 id = gst_nv12_slot_frame_get_id(gst_buffer_get_nv12_slot_meta(buffer.get())->frame);
+  const void* const memory = address_of(buffer.get());
+  buffer.reset();
+  buffer = make_frame();
+  ASSERT_EQ(address_of(buffer.get()), memory);
+  EXPECT_EQ(gst_nv12_slot_frame_lookup(id), nullptr);
+  EXPECT_EQ(gst_nv12_slot_frame_lookup(0), nullptr);
+}
+
+TEST_F(MetaTest, frame_of_a_buffer_is_a_reference_of_its_own) {
+  BufferPtr buffer = make_frame();
+  GstNv12SlotFrame* frame = gst_nv12_slot_frame_from_buffer(buffer.get());
+  EXPECT_EQ(frame, gst_buffer_get_nv12_slot_meta(buffer.get())->frame);
+  buffer.reset();
+  EXPECT_EQ(slots_in_use(kHostDomain), 1U);
+  gst_nv12_slot_frame_unref(frame);
+}
+
+TEST_F(MetaTest, buffer_that_is_no_slot_has_no_frame) {
+  EXPECT_EQ(gst_nv12_slot_frame_from_buffer(make_buffer(kWidth, kHeight, 1).get()), nullptr);
+}
+
+std::string colorimetry_of(GstBuffer* buffer) {
+  GstVideoColorimetry colorimetry;
+  gst_nv12_slot_frame_get_colorimetry(gst_buffer_get_nv12_slot_meta(buffer)->frame, &colorimetry);
+  gchar* const text = gst_video_colorimetry_to_string(&colorimetry);
+  std::string result = text != nullptr ? text : "";
+  g_free(text);
+  return result;
+}
+
+TEST_F(MetaTest, colorimetry_is_that_of_the_caps) {
+  for (const char* colorimetry :
+       {GST_VIDEO_COLORIMETRY_BT601, GST_VIDEO_COLORIMETRY_BT709, GST_VIDEO_COLORIMETRY_SMPTE240M,
+        GST_VIDEO_COLORIMETRY_BT2020, GST_VIDEO_COLORIMETRY_BT2100_PQ, "1:4:7:1", "1:4:0:0"}) {
+    gst_harness_set_src_caps_str(
+        harness_, (nv12_caps(kWidth, kHeight) + ",colorimetry=" + colorimetry).c_str());
+    EXPECT_EQ(colorimetry_of(make_frame().get()), colorimetry);
+  }
+}
+
+TEST_F(MetaTest, slot_that_upstream_filled_has_the_colorimetry_of_the_caps_too) {
+  gst_harness_set_src_caps_str(harness_,
+                               (nv12_caps(kWidth, kHeight) + ",colorimetry=bt2020").c_str());
+  const ObjectPtr<GstBufferPool> pool = make_pool(-1, kWidth, kHeight);
+  GstBuffer* input = nullptr;
+  ASSERT_EQ(gst_buffer_pool_acquire_buffer(pool.get(), &input, nullptr), GST_FLOW_OK);
+  ASSERT_EQ(gst_harness_push(harness_, input), GST_FLOW_OK);
+  const BufferPtr frame(gst_harness_pull(harness_));
+  EXPECT_EQ(path_of(harness_->element), "direct");
+  EXPECT_EQ(colorimetry_of(frame.get()), "bt2020");
+  gst_buffer_pool_set_active(pool.get(), FALSE);
+}
+
+TEST_F(MetaTest, map_of_a_frame_of_the_host_is_the_slot_itself) {
+  const BufferPtr buffer = make_frame();
+  GstNv12SlotFrame* frame = gst_buffer_get_nv12_slot_meta(buffer.get())->frame;
+  GstNv12SlotPlanes planes;
+  gst_nv12_slot_frame_get_planes(frame, &planes);
+  GstNv12SlotMap map;
+  ASSERT_TRUE(gst_nv12_slot_frame_map(frame, &map));
+  for (const int plane : {0, 1}) {
+    EXPECT_EQ(reinterpret_cast<guint64>(map.data[plane]), planes.data[plane]);
+    EXPECT_EQ(map.stride[plane], planes.stride[plane]);
+  }
+  EXPECT_EQ(map.width, planes.width);
+  EXPECT_EQ(map.height, planes.height);
+  gst_nv12_slot_frame_unmap(frame, &map);
+}
+
+TEST_F(MetaTest, bytes_of_a_mapped_plane_keep_the_picture_when_all_else_is_gone) {
+  BufferPtr buffer = make_frame();
+  GstNv12SlotMap map;
+  GstNv12SlotFrame* frame = gst_buffer_get_nv12_slot_meta(buffer.get())->frame;
+  ASSERT_TRUE(gst_nv12_slot_frame_map(frame, &map));
+  const gsize stride = map.stride[1];
+  GBytes* uv = gst_nv12_slot_map_get_plane(&map, 1);
+  EXPECT_EQ(gst_nv12_slot_map_get_plane(&map, 2), nullptr);
+  gst_nv12_slot_frame_unmap(frame, &map);
+  buffer.reset();
+  EXPECT_EQ(slots_in_use(kHostDomain), 1U);
+  gsize size = 0;
+  const auto* bytes = static_cast<const std::uint8_t*>(g_bytes_get_data(uv, &size));
+  EXPECT_EQ(size, stride * kHeight / 2);
+  EXPECT_EQ(bytes[stride * 5 + 7],
+            picture(kWidth, kHeight, 1)[std::size_t{kWidth} * (kHeight + 5) + 7]);
+  g_bytes_unref(uv);
+  EXPECT_EQ(slots_in_use(kHostDomain), 0U);
+}
+
 TEST_F(MetaTest, frame_can_be_a_boxed_value) {
   const BufferPtr buffer = make_frame();
   GValue value = G_VALUE_INIT;
@@ -177,7 +289,7 @@ TEST_F(MetaTest, no_lock_of_a_memory_is_held_while_its_frame_is_attached) {
     EXPECT_EQ(g_attached_hold->frame(), nullptr);  // else hangs
   });
   const FramePtr frame =
-      hold.attach(registry, std::move(source.begin_frame()).value(), kNoPts, nullptr);
+      hold.attach(registry, std::move(source.begin_frame()).value(), kNoPts, nullptr, {});
   set_log_sink(nullptr);
   EXPECT_NE(frame, nullptr);
   EXPECT_EQ(registry.stats().evicted, 1U);

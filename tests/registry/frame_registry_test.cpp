@@ -23,18 +23,30 @@ TEST_F(FrameRegistryTest, frame_says_what_it_was_attached_with) {
   EXPECT_TRUE(frame.is_complete_at_attach());
 }
 
-TEST_F(FrameRegistryTest, frame_of_bytes_has_their_address_and_no_layout) {
-  Source source(clock_, "tensors");
-  Lease bytes = std::move(pool_.acquire({.domain = 0, .bytes = 1000})).value();
-  const std::uintptr_t address = bytes.planes().y;
-  Result<InFlight> guard = source.begin_frame();
-  ASSERT_TRUE(guard);
-  FrameRef frame = registry_.attach(std::move(bytes), std::move(guard).value(), 40, {});
-  EXPECT_EQ(frame.planes().y, address);
-  EXPECT_EQ(frame.planes().uv, 0u);
-  EXPECT_EQ(frame.layout(), Nv12Layout{});
-  frame.reset();
-  EXPECT_EQ(pool_.stats(0).byte_active, 0u);
+TEST_F(FrameRegistryTest, colour_is_what_it_was_attached_with_and_else_not_known) {
+  Source source(clock_, "camera");
+  const FrameRef frame = registry_.attach(lease(), std::move(source.begin_frame()).value(), kNoPts,
+                                          {}, {}, {.range = 1, .matrix = 6, .primaries = 5});
+  EXPECT_EQ(frame.colour().range, 1);
+  EXPECT_EQ(frame.colour().matrix, 6);
+  EXPECT_EQ(frame.colour().transfer, 0);
+  EXPECT_EQ(frame.colour().primaries, 5);
+  EXPECT_EQ(attach(source).colour().matrix, 0);
+}
+
+TEST_F(FrameRegistryTest, age_of_a_sources_oldest_frame_grows_until_that_is_released) {
+  Source source(clock_, "camera");
+  Source other(clock_, "camera");
+  const FrameRef of_other = attach(other);
+  clock_.advance(milliseconds(10));
+  EXPECT_EQ(registry_.oldest_age(source), Duration(0));
+  FrameRef oldest = attach(source);
+  clock_.advance(milliseconds(30));
+  const FrameRef newer = attach(source);
+  clock_.advance(milliseconds(5));
+  EXPECT_EQ(registry_.oldest_age(source), milliseconds(35));
+  oldest.reset();
+  EXPECT_EQ(registry_.oldest_age(source), milliseconds(5));
 }
 
 TEST_F(FrameRegistryTest, frame_stays_readable_after_its_source_is_gone) {

@@ -21,6 +21,13 @@ using FrameId = std::uint64_t;
 /// No presentation time.
 inline constexpr std::uint64_t kNoPts = ~std::uint64_t{0};
 
+/// What a picture's numbers mean in colour. Each but `range` is a code point of ITU-T H.273; 0 in
+/// any is not known.
+struct FrameColour {
+  int range = 0;  ///< 1: full (0 to 255), 2: limited (16 to 235)
+  int matrix = 0, transfer = 0, primaries = 0;
+};
+
 /// One owned, counted reference to a frame: the picture stays readable while it lives, whatever
 /// becomes of the camera. Copying takes another reference. Different references to one frame may
 /// be used by different threads; one reference by one thread at a time.
@@ -42,6 +49,7 @@ class FrameRef {
   [[nodiscard]] Nv12Planes planes() const;
   [[nodiscard]] std::uint64_t pts() const;  ///< nanoseconds, or kNoPts
   [[nodiscard]] const std::string& source_name() const;
+  [[nodiscard]] const FrameColour& colour() const;
   /// True where the picture was complete when the frame was attached; else readers call wait().
   [[nodiscard]] bool is_complete_at_attach() const;
 

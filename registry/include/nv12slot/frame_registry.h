@@ -44,7 +44,8 @@ class FrameRegistry {
   /// readers order themselves by FrameRef::wait, and the slot is not reused before it; without one
   /// the picture must be complete. Returns the first reference.
   [[nodiscard]] FrameRef attach(Lease lease, InFlight in_flight, std::uint64_t pts,
-                                ReleaseCallback on_release = {}, std::unique_ptr<Fence> ready = {});
+                                ReleaseCallback on_release = {}, std::unique_ptr<Fence> ready = {},
+                                const FrameColour& colour = {});
 
   /// The frame of that name; an empty reference when it is gone (its id is never used again).
   [[nodiscard]] FrameRef lookup(FrameId id);
@@ -61,6 +62,10 @@ class FrameRegistry {
   std::size_t evict_old();
 
   [[nodiscard]] RegistryStats stats() const;
+
+  /// How long ago the oldest frame of `source` that still has a reference was attached; 0 where
+  /// there is none. Looks at every frame: for statistics.
+  [[nodiscard]] Duration oldest_age(const Source& source) const;
 
  private:
   friend class FrameRef;

@@ -4,4 +4,5 @@
 #include <gst/nv12slot/nv12slotbufferpool.h>
 #include <gst/nv12slot/nv12slotcontext.h>
 #include <gst/nv12slot/nv12slotframe.h>
+#include <gst/nv12slot/nv12slotmap.h>
 #include <gst/nv12slot/nv12slotmeta.h>

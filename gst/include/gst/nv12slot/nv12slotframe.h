@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gst/nv12slot/nv12slot-prelude.h>
+#include <gst/video/video.h>
 
 G_BEGIN_DECLS
 
@@ -42,6 +43,34 @@ typedef struct {
 
 GST_NV12_SLOT_API
 GType gst_nv12_slot_frame_get_type(void);
+
+/**
+ * gst_nv12_slot_frame_lookup:
+ * @id: what gst_nv12_slot_frame_get_id() returned, in whichever thread or library of this process
+ *
+ * Finds a frame for code that has only a number, such as an engine at the other end of a queue. The
+ * frame must be kept by somebody else until then.
+ *
+ * Returns: (transfer full) (nullable): a reference to the frame of that id; %NULL if its last
+ *     reference is gone, and never another frame
+ *
+ * Since: 0.1
+ */
+GST_NV12_SLOT_API
+GstNv12SlotFrame* gst_nv12_slot_frame_lookup(guint64 id);
+
+/**
+ * gst_nv12_slot_frame_from_buffer:
+ * @buffer: a buffer
+ *
+ * The frame of the buffer's #GstNv12SlotMeta, for as long as the caller likes.
+ *
+ * Returns: (transfer full) (nullable): a reference to the frame, %NULL if @buffer is not one
+ *
+ * Since: 0.1
+ */
+GST_NV12_SLOT_API
+GstNv12SlotFrame* gst_nv12_slot_frame_from_buffer(GstBuffer* buffer);
 
 /**
  * gst_nv12_slot_frame_ref:
@@ -121,6 +150,18 @@ const gchar* gst_nv12_slot_frame_get_source_name(const GstNv12SlotFrame* frame);
  */
 GST_NV12_SLOT_API
 GstClockTime gst_nv12_slot_frame_get_pts(const GstNv12SlotFrame* frame);
+
+/**
+ * gst_nv12_slot_frame_get_colorimetry:
+ * @frame: a frame
+ * @colorimetry: (out caller-allocates): what the picture's numbers mean in colour, as the caps of
+ *     its stream said (where they were silent, GStreamer's default for the size)
+ *
+ * Since: 0.1
+ */
+GST_NV12_SLOT_API
+void gst_nv12_slot_frame_get_colorimetry(const GstNv12SlotFrame* frame,
+                                         GstVideoColorimetry* colorimetry);
 
 /**
  * gst_nv12_slot_frame_is_complete:
