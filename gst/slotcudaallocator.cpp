@@ -26,10 +26,6 @@ GstMemory* slot_cuda_memory_share(GstMemory*, gssize, gssize) {
   return nullptr;
 }
 
-#if GST_CHECK_VERSION(1, 24, 0)
-
-GstMemoryMapFunction g_cuda_memory_map = nullptr;  // gst-cuda's
-
 /// Blocks until the copy that fills the slot is complete.
 Status wait_until_written(const SlotHold& hold) {
   const FramePtr frame = hold.frame();
@@ -43,16 +39,27 @@ Status wait_until_written(const SlotHold& hold) {
   return status;
 }
 
-/// Readers on the GPU wait by themselves where a frame is pushed before it is complete; the CPU has
-/// no stream to do that in, and gst-cuda downloads at once.
+/// Readers that know the frame wait and fence in their streams. Who maps the memory instead knows
+/// of neither: the picture must be complete, and on the GPU nobody can tell when the reading ends.
+bool prepare_map(const SlotHold& hold, GstMapFlags flags) {
+  if (const Status written = wait_until_written(hold); !written) {
+    GST_ERROR("map: %s", written.error().message.c_str());
+    return false;
+  }
+  if ((flags & kMapCuda) == kMapCuda) {
+    const FramePtr frame = hold.frame();
+    if (frame != nullptr) frame_peek(frame.get()).set_reader_without_fence();
+  }
+  return true;
+}
+
+#if GST_CHECK_VERSION(1, 24, 0)
+
+GstMemoryMapFunction g_cuda_memory_map = nullptr;  // gst-cuda's
+
 gpointer slot_cuda_memory_map(GstMemory* mem, gsize size, GstMapFlags flags) {
   const SlotHold* hold = SlotHold::find(mem);
-  if ((flags & kMapCuda) != kMapCuda && hold != nullptr) {
-    if (const Status written = wait_until_written(*hold); !written) {
-      GST_ERROR("map: %s", written.error().message.c_str());
-      return nullptr;
-    }
-  }
+  if (hold != nullptr && !prepare_map(*hold, flags)) return nullptr;
   return g_cuda_memory_map(mem, size, flags);
 }
 
@@ -125,6 +132,7 @@ bool upload(const SlotCudaMemory& memory, Staging& staging) NV12SLOT_REQUIRES(st
 
 gpointer slot_cuda_memory_map(GstMemory* mem, gsize, GstMapFlags flags) {
   SlotCudaMemory& memory = slot_memory(mem);
+  if (!prepare_map(*memory.hold, flags)) return nullptr;
   Staging& staging = memory.staging;
   MutexLock lock(staging.mutex);
   const bool writes = (flags & GST_MAP_WRITE) != 0;

@@ -504,6 +504,109 @@ TEST_F(CopyCudaTest, frame_whose_copy_is_under_way_is_complete_where_the_cpu_rea
   EXPECT_EQ(harness.read(harness.pull().get()), picture(kWidth, kHeight, 4));
 }
 
+/// The same for a reader that asks for the frame's own map.
+TEST_F(CopyCudaTest, map_of_a_frame_whose_copy_is_under_way_waits_for_it) {
+  CudaHarness harness;
+  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  control().set_delay(20000, 0);
+  harness.push(4);
+  const BufferPtr buffer = harness.pull();
+  GstNv12SlotFrame* frame = gst_buffer_get_nv12_slot_meta(buffer.get())->frame;
+  ASSERT_FALSE(gst_nv12_slot_frame_is_complete(frame));
+  GstNv12SlotMap map;
+  ASSERT_TRUE(gst_nv12_slot_frame_map(frame, &map));
+  std::vector<std::uint8_t> seen;
+  for (const guint plane : {0, 1}) {
+    const guint rows = plane == 0 ? map.height : map.height / 2;
+    for (guint row = 0; row < rows; ++row) {
+      const guint8* from = map.data[plane] + row * map.stride[plane];
+      seen.insert(seen.end(), from, from + map.width);
+    }
+  }
+  EXPECT_EQ(seen, picture(kWidth, kHeight, 4));
+  gst_nv12_slot_frame_unmap(frame, &map);
+}
+
+TEST_F(CopyCudaTest, map_of_a_device_frame_does_not_keep_the_slot) {
+  CudaHarness harness;
+  harness.push(1);
+  BufferPtr buffer = harness.pull();
+  GstNv12SlotMap map;
+  GstNv12SlotFrame* frame = gst_buffer_get_nv12_slot_meta(buffer.get())->frame;
+  ASSERT_TRUE(gst_nv12_slot_frame_map(frame, &map));
+  GBytes* y = gst_nv12_slot_map_get_plane(&map, 0);
+  gst_nv12_slot_frame_unmap(frame, &map);
+  buffer.reset();
+  EXPECT_TRUE(comes_to_be_unused(kDevice));
+  EXPECT_EQ(static_cast<const std::uint8_t*>(g_bytes_get_data(y, nullptr))[5],
+            picture(kWidth, kHeight, 1)[5]);
+  g_bytes_unref(y);
+}
+
+TEST_F(CopyCudaTest, map_of_a_frame_of_a_device_that_fails_is_refused) {
+  CudaHarness harness;
+  harness.push(1);
+  const BufferPtr buffer = harness.pull();
+  control().fail("cuMemcpy2DAsync", 719, 0, 1);
+  GstNv12SlotMap map;
+  EXPECT_FALSE(gst_nv12_slot_frame_map(gst_buffer_get_nv12_slot_meta(buffer.get())->frame, &map));
+  EXPECT_EQ(map.data[0], nullptr);
+}
+
+/// Pushes a frame that every reader promised to fence, has `read` do something with it, and says
+/// whether its slot cools afterwards.
+bool cools_after(CudaHarness& harness, const std::function<void(GstBuffer*)>& read) {
+  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  EXPECT_TRUE(Process::get().pool->set_cooldown(SlotPool::kMaxCooldown));
+  harness.push(1);
+  BufferPtr buffer = harness.pull();
+  read(buffer.get());
+  const unsigned active = Process::get().pool->stats(kDevice).active;
+  buffer.reset();
+  EXPECT_EQ(Process::get().pool->stats(kDevice).active, active - 1);
+  const bool cools = !comes_to_be_unused(kDevice);
+  reset_pool();
+  return cools;
+}
+
+TEST_F(CopyCudaTest, slot_that_every_reader_fenced_is_free_when_the_fences_are_complete) {
+  CudaHarness harness;
+  EXPECT_FALSE(cools_after(harness, [](GstBuffer* buffer) {
+    GstNv12SlotFrame* frame = gst_buffer_get_nv12_slot_meta(buffer)->frame;
+    EXPECT_TRUE(gst_nv12_slot_frame_wait(frame, nullptr));
+    EXPECT_TRUE(gst_nv12_slot_frame_fence(frame, -1, nullptr));
+  }));
+}
+
+void map_on_device(GstBuffer* buffer, const std::function<void()>& read = {}) {
+  GstMapInfo map;
+  ASSERT_TRUE(gst_buffer_map(buffer, &map, static_cast<GstMapFlags>(GST_MAP_READ | GST_MAP_CUDA)));
+  if (read) read();
+  gst_buffer_unmap(buffer, &map);
+}
+
+TEST_F(CopyCudaTest, reader_that_maps_the_memory_on_the_device_brings_the_cooldown_back) {
+  CudaHarness harness;
+  EXPECT_TRUE(cools_after(harness, [](GstBuffer* buffer) { map_on_device(buffer); }));
+}
+
+TEST_F(CopyCudaTest, reader_that_maps_the_memory_on_the_host_needs_no_cooldown) {
+  CudaHarness harness;
+  EXPECT_FALSE(cools_after(harness, [&](GstBuffer* buffer) {
+    EXPECT_EQ(harness.read(buffer), picture(kWidth, kHeight, 1));
+  }));
+}
+
+TEST_F(CopyCudaTest, frame_whose_copy_is_under_way_is_complete_where_its_memory_is_mapped) {
+  CudaHarness harness;
+  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  control().set_delay(20000, 0);
+  harness.push(4);
+  const BufferPtr buffer = harness.pull();
+  ASSERT_NE(control().pending_operations(kDevice), 0U);
+  map_on_device(buffer.get(), [] { EXPECT_EQ(control().pending_operations(kDevice), 0U); });
+}
+
 TEST_F(CopyCudaTest, frame_that_falls_back_to_the_host_cools_although_readers_of_the_device_fence) {
   CudaHarness harness("quota=1 on-exhausted=host");
   gst_nv12_slot_declare_reader(harness.get()->sinkpad);
