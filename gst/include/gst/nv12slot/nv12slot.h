@@ -3,6 +3,7 @@
 
 #include <gst/nv12slot/nv12slotbufferpool.h>
 #include <gst/nv12slot/nv12slotcontext.h>
+#include <gst/nv12slot/nv12slotdlpack.h>
 #include <gst/nv12slot/nv12slotframe.h>
 #include <gst/nv12slot/nv12slotmap.h>
 #include <gst/nv12slot/nv12slotmeta.h>
