@@ -14,8 +14,8 @@ G_BEGIN_DECLS
  * of gst-cuda share memory only if they share this very object; nv12slotcopy hands it to its
  * neighbours by itself, an application with several pipelines has nothing to do either.
  *
- * Returns: (transfer none) (nullable) (type GstCudaContext): the context, which lives as long as
- * the process; %NULL without a driver, without that device, or in a build without CUDA
+ * Returns: (transfer none) (nullable) (type GstObject): the GstCudaContext, which lives as long as
+ *     the process; %NULL without a driver, without that device, or in a build without CUDA
  *
  * Since: 0.1
  */
