@@ -55,6 +55,8 @@ buffer = slots.emit("pull-sample").get_buffer()
 frame = GstNv12Slot.Frame.from_buffer(buffer)
 report(frame is not None, "a buffer leads to its frame")
 report(GstNv12Slot.Frame.from_buffer(Gst.Buffer.new()) is None, "a buffer that is no slot leads to none")
+report(GstNv12Slot.buffer_get_nv12_slot_meta(buffer).frame.get_id() == frame.get_id(),
+       "so does its meta")
 report(frame.get_source_name() == "yard" and frame.get_pts() == buffer.pts,
        "a frame says whose it is", f"{frame.get_source_name()} {frame.get_pts()}")
 report(frame.get_device() == DEVICE, "a frame says where it is", frame.get_device())

@@ -30,7 +30,7 @@ gpointer gst_nv12_slot_frame_export_dlpack(GstNv12SlotFrame* frame, guint plane)
 
 /**
  * gst_nv12_slot_dlpack_free:
- * @tensor: (transfer full): what gst_nv12_slot_frame_export_dlpack() returned, not consumed
+ * @tensor: what gst_nv12_slot_frame_export_dlpack() returned, not consumed
  *
  * Calls the tensor's deleter, for callers without DLPack's header.
  *

@@ -73,7 +73,7 @@ GST_NV12_SLOT_API
 GstNv12SlotFrame* gst_nv12_slot_frame_from_buffer(GstBuffer* buffer);
 
 /**
- * gst_nv12_slot_frame_ref:
+ * gst_nv12_slot_frame_ref: (skip)
  * @frame: a frame
  *
  * Returns: (transfer full): @frame, with one reference more
@@ -84,7 +84,7 @@ GST_NV12_SLOT_API
 GstNv12SlotFrame* gst_nv12_slot_frame_ref(GstNv12SlotFrame* frame);
 
 /**
- * gst_nv12_slot_frame_unref:
+ * gst_nv12_slot_frame_unref: (skip)
  * @frame: (transfer full): a frame
  *
  * Gives a reference up. Once the last one of the frame is gone, its slot is used again as soon as
