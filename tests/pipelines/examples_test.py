@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""examples_test.py MEAN_LUMA [PLANES]: runs the programs in pipelines/examples on the host and, where
+CUDA works, on device 0. PLANES is given where there are bindings for Python."""
+import subprocess
+import sys
+
+mean_luma, *planes = sys.argv[1:]
+# 235 is white, 128 no colour.
+SOURCE = "videotestsrc pattern=white num-buffers={} ! video/x-raw,format=NV12,width=72,height=48"
+number = 0
+
+
+def report(well, name, output="", skip=None):
+    global number
+    number += 1
+    print(f"{'ok' if well else 'not ok'} {number} {name}" + (f" # SKIP {skip}" if skip else ""), flush=True)
+    if not well:
+        print("\n".join("# " + line for line in output.splitlines()), flush=True)
+
+
+def run(*command):
+    ran = subprocess.run(command, text=True, timeout=120, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return ran.returncode, ran.stdout
+
+
+def python_has(code):
+    return run(sys.executable, "-c", code)[0] == 0
+
+
+status, output = run(mean_luma, SOURCE.format(20))
+report(status == 0 and output.startswith("20 frames") and output.endswith("mean luma 235.0\n"),
+       "mean-luma reads every picture", output)
+on_device = " 20 of them read on device 0" in output
+report(True, "mean-luma reads with its kernel", skip=None if on_device else "no CUDA device here")
+status, output = run(mean_luma, "videotestsrc num-buffers=1 ! nosuchelement")
+report(status == 1 and "nosuchelement" in output, "mean-luma says why it cannot play", output)
+
+if planes:
+    if python_has("import gi, numpy; numpy.from_dlpack"):
+        status, output = run(sys.executable, *planes, SOURCE.format(20))
+        report(status == 0 and output == "20 frames, mean luma 235.0, mean chroma 128.0\n",
+               "planes.py reads with NumPy", output)
+        # More frames than slots: each array has given its slot back.
+        status, output = run(sys.executable, *planes, SOURCE.format(200))
+        report(status == 0 and output.startswith("200 frames"), "planes.py keeps no slot", output)
+    else:
+        report(True, "planes.py reads with NumPy", skip="no NumPy 1.23, or no PyGObject")
+    if python_has("import gi, torch; assert torch.cuda.is_available()"):
+        status, output = run(sys.executable, *planes, "--device", "0", SOURCE.format(20))
+        report(status == 0 and output == "20 frames, mean luma 235.0, mean chroma 128.0\n",
+               "planes.py reads with PyTorch", output)
+    else:
+        report(True, "planes.py reads with PyTorch", skip="no PyTorch with a CUDA device")
+print(f"1..{number}")
