@@ -92,19 +92,23 @@ Nv12Planes planes_at(std::uintptr_t address, const Nv12Layout& layout) {
   return {address, address + layout.uv_offset(), layout.pitch, layout.pitch};
 }
 
-/// Copies and waits, in a stream that is taken for the purpose: such copies are rare, and the
-/// slot's own may already serve another use.
-bool copy_now(const SlotHold& hold, const Nv12Planes& to, Domain to_domain, const Nv12Planes& from,
-              Domain from_domain) {
+/// Copies the whole memory and waits, in a stream that is taken for the purpose: such copies are
+/// rare, and the slot's own may already serve another use.
+bool copy_now(const SlotCudaMemory& memory, const Nv12Planes& to, Domain to_domain,
+              const Nv12Planes& from, Domain from_domain) {
+  const SlotHold& hold = *memory.hold;
+  const Nv12Layout& layout = hold.layout();
   Device& device = hold.device();
   Result<StreamHandle> stream = device.take_stream();
   Status status = stream ? Status() : Status(stream.error());
   if (status) {
     const FramePtr frame = hold.frame();
     if (frame) status = frame_peek(frame.get()).wait(*stream);
-    if (status) {
-      status = device.copy(to, to_domain, from, from_domain, hold.layout().width,
-                           hold.layout().height, *stream);
+    if (status && layout == Nv12Layout{}) {  // plain bytes
+      status =
+          device.copy_bytes(to.y, to_domain, from.y, from_domain, memory.parent.info.size, *stream);
+    } else if (status) {
+      status = device.copy(to, to_domain, from, from_domain, layout.width, layout.height, *stream);
     }
     // Even after a failure: what was put into the stream must not run on.
     const Status done = device.synchronize(*stream);
@@ -117,16 +121,16 @@ bool copy_now(const SlotHold& hold, const Nv12Planes& to, Domain to_domain, cons
 
 bool download(const SlotCudaMemory& memory, Staging& staging) NV12SLOT_REQUIRES(staging.mutex) {
   const SlotHold& hold = *memory.hold;
-  staging.bytes.resize(hold.layout().size());
+  staging.bytes.resize(memory.parent.info.size);
   const auto address = reinterpret_cast<std::uintptr_t>(staging.bytes.data());
-  return copy_now(hold, planes_at(address, hold.layout()), kHostDomain, hold.planes(),
+  return copy_now(memory, planes_at(address, hold.layout()), kHostDomain, hold.planes(),
                   hold.device().domain());
 }
 
 bool upload(const SlotCudaMemory& memory, Staging& staging) NV12SLOT_REQUIRES(staging.mutex) {
   const SlotHold& hold = *memory.hold;
   const auto address = reinterpret_cast<std::uintptr_t>(staging.bytes.data());
-  return copy_now(hold, hold.planes(), hold.device().domain(), planes_at(address, hold.layout()),
+  return copy_now(memory, hold.planes(), hold.device().domain(), planes_at(address, hold.layout()),
                   kHostDomain);
 }
 
@@ -200,7 +204,8 @@ GstMemory* slot_cuda_memory_copy(GstMemory* mem, gssize offset, gssize size) {
                             static_cast<std::size_t>(info.stride[1])};
     const SlotHold& hold = *memory.hold;
     const Domain domain = hold.device().domain();
-    copied = copy_now(hold, planes, domain, hold.planes(), domain);
+    const bool fits = hold.layout() != Nv12Layout{} || info.size >= memory.parent.info.size;
+    copied = fits && copy_now(memory, planes, domain, hold.planes(), domain);
     gst_memory_unmap(copy.get(), &to);
   }
   gst_memory_unmap(mem, &from);

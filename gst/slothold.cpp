@@ -25,6 +25,15 @@ GstVideoInfo with_layout(const GstVideoInfo& info, const Nv12Layout& layout) {
   return result;
 }
 
+GstMemory* host_memory_new(std::unique_ptr<SlotHold> hold, std::size_t bytes) {
+  SlotHold* const borrowed = hold.get();
+  GstMemory* memory = gst_memory_new_wrapped(
+      static_cast<GstMemoryFlags>(0), reinterpret_cast<gpointer>(borrowed->planes().y), bytes, 0,
+      bytes, hold.release(), [](gpointer owned) { delete static_cast<SlotHold*>(owned); });
+  borrowed->tie_to(memory);
+  return memory;
+}
+
 }  // namespace
 
 SlotHold::SlotHold(Lease lease)
@@ -90,15 +99,19 @@ void SlotHold::quarantine(const Error& why) {
 GstMemory* slot_memory_new(std::unique_ptr<SlotHold> hold, const GstVideoInfo& info,
                            GstObject* context, gpointer stream) {
   const GstVideoInfo slot_info = with_layout(info, hold->layout());
-  if (hold->device().domain() != kHostDomain) {
-    return slot_cuda_memory_new(std::move(hold), slot_info, context, stream);
+  if (hold->device().domain() == kHostDomain) {
+    return host_memory_new(std::move(hold), slot_info.size);
   }
-  SlotHold* const borrowed = hold.get();
-  GstMemory* memory = gst_memory_new_wrapped(
-      static_cast<GstMemoryFlags>(0), reinterpret_cast<gpointer>(borrowed->planes().y),
-      slot_info.size, 0, slot_info.size, hold.release(),
-      [](gpointer owned) { delete static_cast<SlotHold*>(owned); });
-  borrowed->tie_to(memory);
+  return slot_cuda_memory_new(std::move(hold), slot_info, context, stream);
+}
+
+GstMemory* byte_memory_new(std::unique_ptr<SlotHold> hold, std::size_t bytes, GstObject* context) {
+  if (hold->device().domain() == kHostDomain) return host_memory_new(std::move(hold), bytes);
+  GstVideoInfo info;
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_GRAY8, kByteRow,
+                            static_cast<guint>((bytes + kByteRow - 1) / kByteRow));
+  GstMemory* const memory = slot_cuda_memory_new(std::move(hold), info, context, nullptr);
+  if (memory != nullptr) gst_memory_resize(memory, 0, bytes);
   return memory;
 }
 

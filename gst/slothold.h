@@ -39,6 +39,7 @@ class GST_NV12_SLOT_API SlotHold {
   void tie_to(GstMemory* memory);
 
   [[nodiscard]] Device& device() const { return device_; }
+  /// Empty where the slot is one of plain bytes, which begin where planes() has Y.
   [[nodiscard]] const Nv12Layout& layout() const { return layout_; }
   [[nodiscard]] const Nv12Planes& planes() const { return planes_; }
 
@@ -80,6 +81,14 @@ class GST_NV12_SLOT_API SlotHold {
 [[nodiscard]] GST_NV12_SLOT_API GstMemory* slot_memory_new(std::unique_ptr<SlotHold> hold,
                                                            const GstVideoInfo& info,
                                                            GstObject* context, gpointer stream);
+
+/// A memory that owns `hold`, a slot of plain bytes, of `bytes` bytes; the slot has that many
+/// rounded up to kByteRow. `context` as above. nullptr when gst-cuda refuses.
+[[nodiscard]] GST_NV12_SLOT_API GstMemory* byte_memory_new(std::unique_ptr<SlotHold> hold,
+                                                           std::size_t bytes, GstObject* context);
+/// gst-cuda takes all CUDA memory for pictures: bytes are one of grey pixels with rows of this
+/// length, which cuMemAllocPitch gives a pitch of the same length.
+inline constexpr std::size_t kByteRow = 512;
 
 /// A buffer with such a memory and the GstVideoMeta that goes with it. Errors: kDeviceFailed.
 [[nodiscard]] GST_NV12_SLOT_API GstBuffer* slot_buffer_new(std::unique_ptr<SlotHold> hold,

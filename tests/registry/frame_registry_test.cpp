@@ -23,6 +23,20 @@ TEST_F(FrameRegistryTest, frame_says_what_it_was_attached_with) {
   EXPECT_TRUE(frame.is_complete_at_attach());
 }
 
+TEST_F(FrameRegistryTest, frame_of_bytes_has_their_address_and_no_layout) {
+  Source source(clock_, "tensors");
+  Lease bytes = std::move(pool_.acquire({.domain = 0, .bytes = 1000})).value();
+  const std::uintptr_t address = bytes.planes().y;
+  Result<InFlight> guard = source.begin_frame();
+  ASSERT_TRUE(guard);
+  FrameRef frame = registry_.attach(std::move(bytes), std::move(guard).value(), 40, {});
+  EXPECT_EQ(frame.planes().y, address);
+  EXPECT_EQ(frame.planes().uv, 0u);
+  EXPECT_EQ(frame.layout(), Nv12Layout{});
+  frame.reset();
+  EXPECT_EQ(pool_.stats(0).byte_active, 0u);
+}
+
 TEST_F(FrameRegistryTest, colour_is_what_it_was_attached_with_and_else_not_known) {
   Source source(clock_, "camera");
   const FrameRef frame = registry_.attach(lease(), std::move(source.begin_frame()).value(), kNoPts,

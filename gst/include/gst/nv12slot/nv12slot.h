@@ -7,3 +7,4 @@
 #include <gst/nv12slot/nv12slotframe.h>
 #include <gst/nv12slot/nv12slotmap.h>
 #include <gst/nv12slot/nv12slotmeta.h>
+#include <gst/nv12slot/nv12tensormeta.h>
