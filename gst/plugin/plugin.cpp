@@ -3,6 +3,7 @@
 
 #include "config.h"
 #include "nv12slotcopy.h"
+#include "nv12slottensor.h"
 #ifdef HAVE_FFMPEG
 #include "nv12slotdec.h"
 #include "nv12slotsrc.h"
@@ -11,6 +12,7 @@
 // TRUE also without a GPU: FALSE would blacklist the plugin until its file changes.
 static gboolean plugin_init(GstPlugin* plugin) {
   gboolean registered = GST_ELEMENT_REGISTER(nv12slotcopy, plugin);
+  registered = GST_ELEMENT_REGISTER(nv12slottensor, plugin) && registered;
 #ifdef HAVE_FFMPEG
   registered = GST_ELEMENT_REGISTER(nv12slotdec, plugin) && registered;
   registered = GST_ELEMENT_REGISTER(nv12slotsrc, plugin) && registered;

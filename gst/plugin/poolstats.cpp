@@ -21,6 +21,8 @@ void add_pool_stats(GstStructure* stats, const Source* source, Domain domain) {
                     "pool-cooling", G_TYPE_UINT, pool.cooling,                         //
                     "pool-quarantined", G_TYPE_UINT, pool.quarantined,                 //
                     "pool-reserve", G_TYPE_UINT, pool.reserve,                         //
+                    "pool-byte-slots", G_TYPE_UINT, pool.byte_slots,                   //
+                    "pool-byte-active", G_TYPE_UINT, pool.byte_active,                 //
                     "pool-bytes", G_TYPE_UINT64, guint64{pool.bytes},                  //
                     "pool-acquired", G_TYPE_UINT64, guint64{pool.acquired},            //
                     "pool-allocated", G_TYPE_UINT64, guint64{pool.allocated},          //

@@ -175,7 +175,7 @@ void reset_pool() {
 
 unsigned slots_in_use(Domain domain) {
   const PoolStats stats = Process::get().pool->stats(domain);
-  return stats.active + stats.cooling;
+  return stats.active + stats.cooling + stats.byte_active;
 }
 
 bool comes_to_be_unused(Domain domain) {

@@ -1,0 +1,492 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <cstring>
+#include <memory>
+#include <thread>
+
+#include "gst_test.h"
+#include "nv12slot/cuda_device.h"
+
+namespace nv12slot::gst {
+namespace {
+
+/// A picture of one colour, as a buffer in system memory.
+BufferPtr plain(int width, int height, guint8 y, guint8 u = 128, guint8 v = 128) {
+  const auto pixels = static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+  std::vector<guint8> bytes(pixels * 3 / 2, y);
+  for (std::size_t i = pixels; i < bytes.size(); i += 2) {
+    bytes[i] = u;
+    bytes[i + 1] = v;
+  }
+  return BufferPtr(gst_buffer_new_memdup(bytes.data(), bytes.size()));
+}
+
+/// The tensor as its consumer sees it, in system memory.
+template <typename T>
+std::vector<T> elements(GstBuffer* buffer) {
+  std::vector<T> result(gst_buffer_get_size(buffer) / sizeof(T));
+  gst_buffer_extract(buffer, 0, result.data(), result.size() * sizeof(T));
+  return result;
+}
+
+guint64 counter(GstElement* element, const char* field) {
+  GstStructure* stats = nullptr;
+  g_object_get(element, "stats", &stats, nullptr);
+  const StructurePtr owned(stats);
+  guint64 value = 0;
+  EXPECT_TRUE(gst_structure_get_uint64(stats, field, &value)) << field;
+  return value;
+}
+
+std::string text(GstElement* element, const char* field) {
+  GstStructure* stats = nullptr;
+  g_object_get(element, "stats", &stats, nullptr);
+  const StructurePtr owned(stats);
+  const char* value = gst_structure_get_string(stats, field);
+  return value != nullptr ? value : "";
+}
+
+/// nv12slottensor with one camera; on the device where there is one, else on the host.
+class TensorTest : public testing::Test {
+ protected:
+  void SetUp() override { reset_pool(); }
+  void TearDown() override {
+    for (GstHarness* camera : cameras_) gst_harness_teardown(camera);
+    if (harness_ != nullptr) gst_harness_teardown(harness_);
+    EXPECT_TRUE(comes_to_be_unused(kHostDomain)) << "a reference was leaked";
+  }
+
+  void open(const std::string& properties, const char* sink_caps = "other/tensors") {
+    const std::string launch = "nv12slottensor " + properties;
+    element_ = gst_parse_launch(launch.c_str(), nullptr);
+    harness_ = gst_harness_new_with_element(element_, "sink_0", "src");
+    gst_object_unref(element_);  // the harness has one
+    if (sink_caps != nullptr) gst_harness_set_sink_caps_str(harness_, sink_caps);
+  }
+  /// Another camera.
+  GstHarness* camera(const char* pad) {
+    GstHarness* added = gst_harness_new_with_element(element_, pad, nullptr);
+    cameras_.push_back(added);
+    return added;
+  }
+  void caps(GstHarness* of, int width, int height, const std::string& more = "") {
+    gst_harness_set_src_caps_str(of, (nv12_caps(width, height) + more).c_str());
+  }
+  BufferPtr pull() { return BufferPtr(gst_harness_pull(harness_)); }
+
+  GstElement* element_ = nullptr;
+  GstHarness* harness_ = nullptr;
+  std::vector<GstHarness*> cameras_;
+};
+
+TEST_F(TensorTest, a_white_picture_is_ones_and_the_border_is_grey) {
+  open("width=16 height=16");
+  caps(harness_, 32, 16, ",colorimetry=bt709");
+  ASSERT_EQ(gst_harness_push(harness_, plain(32, 16, 235).release()), GST_FLOW_OK);
+  const BufferPtr tensor = pull();
+  const std::vector<float> values = elements<float>(tensor.get());
+  ASSERT_EQ(values.size(), 3U * 16 * 16);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const std::size_t row = i / 16 % 16;
+    EXPECT_NEAR(values[i], row >= 4 && row < 12 ? 1.0 : 114.0 / 255, 1e-3) << i;
+  }
+}
+
+TEST_F(TensorTest, the_meta_says_where_the_picture_is_and_whose_it_is) {
+  open("width=640 height=640");
+  caps(harness_, 1280, 720);
+  GstHarness* const copy = copy_harness("device=-1 source-name=gate");
+  gst_harness_set_src_caps_str(copy, nv12_caps(1280, 720).c_str());
+  BufferPtr picture = plain(1280, 720, 100);
+  GST_BUFFER_PTS(picture.get()) = 7 * GST_SECOND;
+  gst_harness_push(copy, picture.release());
+  GstBuffer* const frame = gst_harness_pull(copy);
+  const guint64 id = gst_nv12_slot_frame_get_id(gst_buffer_get_nv12_slot_meta(frame)->frame);
+  gst_harness_push(harness_, frame);
+  gst_harness_teardown(copy);
+
+  const BufferPtr tensor = pull();
+  const GstNv12TensorMeta* const meta = gst_buffer_get_nv12_tensor_meta(tensor.get());
+  ASSERT_NE(meta, nullptr);
+  EXPECT_EQ(meta->type, GST_NV12_TENSOR_FLOAT32);
+  EXPECT_EQ(meta->shape[0], 1U);
+  EXPECT_EQ(meta->shape[1], 3U);
+  EXPECT_EQ(meta->shape[2], 640U);
+  EXPECT_EQ(meta->shape[3], 640U);
+  ASSERT_EQ(meta->n_items, 1U);
+  const GstNv12TensorItem& item = meta->items[0];
+  EXPECT_STREQ(item.source_name, "gate");
+  EXPECT_EQ(item.frame_id, id);
+  EXPECT_EQ(item.pts, 7 * GST_SECOND);
+  EXPECT_EQ(item.width, 1280U);
+  EXPECT_EQ(item.height, 720U);
+  EXPECT_DOUBLE_EQ(item.scale_x, 0.5);
+  EXPECT_DOUBLE_EQ(item.scale_y, 0.5);
+  EXPECT_DOUBLE_EQ(item.offset_x, 0);
+  EXPECT_DOUBLE_EQ(item.offset_y, 140);
+}
+
+TEST_F(TensorTest, shallow_copies_keep_the_meta_and_deep_ones_do_not) {
+  open("width=16 height=16");
+  caps(harness_, 32, 32);
+  gst_harness_push(harness_, plain(32, 32, 100).release());
+  const BufferPtr tensor = pull();
+  const BufferPtr shallow(gst_buffer_copy(tensor.get()));
+  const BufferPtr deep(gst_buffer_copy_deep(tensor.get()));
+  const GstNv12TensorMeta* const copied = gst_buffer_get_nv12_tensor_meta(shallow.get());
+  ASSERT_NE(copied, nullptr);
+  EXPECT_STREQ(copied->items[0].source_name, "sink_0");
+  EXPECT_EQ(copied->frame, gst_buffer_get_nv12_tensor_meta(tensor.get())->frame);
+  EXPECT_EQ(gst_buffer_get_nv12_tensor_meta(deep.get()), nullptr);
+  EXPECT_EQ(elements<float>(deep.get()), elements<float>(tensor.get()));
+}
+
+TEST_F(TensorTest, channels_rows_and_types_are_as_asked_for) {
+  // Red, as BT.601 has it in limited range.
+  const auto red = [] { return plain(16, 16, 81, 90, 240).release(); };
+  open("width=4 height=4 layout=nhwc channel-order=bgr dtype=u8 scale=1");
+  caps(harness_, 16, 16, ",colorimetry=bt601");
+  gst_harness_push(harness_, red());
+  const BufferPtr tensor = pull();
+  const std::vector<guint8> values = elements<guint8>(tensor.get());
+  ASSERT_EQ(values.size(), 48U);
+  for (std::size_t i = 0; i < values.size(); i += 3) {
+    EXPECT_LE(values[i], 1);
+    EXPECT_LE(values[i + 1], 1);
+    EXPECT_GE(values[i + 2], 254);
+  }
+  const CapsPtr caps(gst_pad_get_current_caps(harness_->sinkpad));
+  const GstStructure* structure = gst_caps_get_structure(caps.get(), 0);
+  EXPECT_STREQ(gst_structure_get_string(structure, "dimensions"), "3:4:4:1");
+  EXPECT_STREQ(gst_structure_get_string(structure, "types"), "uint8");
+}
+
+TEST_F(TensorTest, channels_are_normalised_each_by_its_own_mean_and_deviation) {
+  open("width=2 height=2 scale-mode=stretch mean=<0.1,0.2,0.3> std=<0.5,1.0,2.0>");
+  caps(harness_, 16, 16, ",colorimetry=bt709");
+  gst_harness_push(harness_, plain(16, 16, 235).release());
+  const std::vector<float> values = elements<float>(pull().get());
+  EXPECT_NEAR(values[0], 0.9 / 0.5, 1e-3);
+  EXPECT_NEAR(values[4], 0.8, 1e-3);
+  EXPECT_NEAR(values[8], 0.7 / 2, 1e-3);
+}
+
+TEST_F(TensorTest, pictures_of_several_cameras_become_one_batch) {
+  open("width=8 height=8 scale-mode=stretch batch-size=2 batch-timeout=60000000000");
+  GstHarness* const second = camera("sink_1");
+  caps(harness_, 16, 16, ",colorimetry=bt709");
+  caps(second, 32, 8, ",colorimetry=bt709");
+  gst_harness_push(harness_, plain(16, 16, 16).release());
+  // The order in which pictures are taken is that in which they came.
+  while (counter(element_, "pictures") < 1) std::this_thread::yield();
+  gst_harness_push(second, plain(32, 8, 235).release());
+  const BufferPtr tensor = pull();
+  const GstNv12TensorMeta* const meta = gst_buffer_get_nv12_tensor_meta(tensor.get());
+  ASSERT_EQ(meta->n_items, 2U);
+  EXPECT_STREQ(meta->items[0].source_name, "sink_0");
+  EXPECT_STREQ(meta->items[1].source_name, "sink_1");
+  const std::vector<float> values = elements<float>(tensor.get());
+  ASSERT_EQ(values.size(), 2U * 3 * 64);
+  EXPECT_NEAR(values.front(), 0, 1e-3);
+  EXPECT_NEAR(values.back(), 1, 1e-3);
+  EXPECT_EQ(counter(element_, "partial-batches"), 0U);
+}
+
+TEST_F(TensorTest, a_camera_that_hangs_holds_nobody_up) {
+  open("width=8 height=8 batch-size=2 batch-timeout=60000000000");
+  caps(camera("sink_1"), 16, 16);  // and never a picture
+  caps(harness_, 16, 16);
+  for (int i = 0; i < 4; ++i) gst_harness_push(harness_, plain(16, 16, 100).release());
+  EXPECT_EQ(gst_buffer_get_nv12_tensor_meta(pull().get())->n_items, 2U);
+  EXPECT_EQ(gst_buffer_get_nv12_tensor_meta(pull().get())->n_items, 2U);
+}
+
+TEST_F(TensorTest, a_batch_that_waits_too_long_is_pushed_with_what_it_has) {
+  open("width=8 height=8 batch-size=4 batch-timeout=1000000");
+  caps(harness_, 16, 16);
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  const BufferPtr tensor = pull();
+  const GstNv12TensorMeta* const meta = gst_buffer_get_nv12_tensor_meta(tensor.get());
+  EXPECT_EQ(meta->n_items, 1U);
+  EXPECT_EQ(meta->shape[0], 4U) << "the tensor is as large as ever";
+  EXPECT_EQ(counter(element_, "partial-batches"), 1U);
+}
+
+TEST_F(TensorTest, the_end_of_all_cameras_pushes_what_there_is_and_ends_the_stream) {
+  open("width=8 height=8 batch-size=4 batch-timeout=60000000000");
+  GstHarness* const second = camera("sink_1");
+  caps(harness_, 16, 16);
+  caps(second, 16, 16);
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  gst_harness_push_event(harness_, gst_event_new_eos());
+  gst_harness_push(second, plain(16, 16, 100).release());
+  gst_harness_push_event(second, gst_event_new_eos());
+  EXPECT_EQ(gst_buffer_get_nv12_tensor_meta(pull().get())->n_items, 2U);
+  GstEvent* event = nullptr;
+  while ((event = gst_harness_pull_event(harness_)) != nullptr) {
+    const bool is_end = GST_EVENT_TYPE(event) == GST_EVENT_EOS;
+    gst_event_unref(event);
+    if (is_end) return;
+  }
+  ADD_FAILURE() << "no EOS";
+}
+
+TEST_F(TensorTest, a_camera_can_be_removed_while_its_picture_waits) {
+  open("width=8 height=8 timeout=60000000000");
+  GstElement* const element = element_;
+  GstPad* const pad = gst_element_request_pad_simple(element, "sink_%u");
+  ASSERT_NE(pad, nullptr);
+  gst_element_release_request_pad(element, pad);
+  gst_object_unref(pad);
+  caps(harness_, 16, 16);
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  EXPECT_NE(pull(), nullptr);
+}
+
+TEST_F(TensorTest, a_tensor_stays_readable_when_the_element_is_gone) {
+  open("width=16 height=16 scale-mode=stretch");
+  caps(harness_, 16, 16, ",colorimetry=bt709");
+  gst_harness_push(harness_, plain(16, 16, 235).release());
+  BufferPtr tensor = pull();
+  gst_harness_teardown(std::exchange(harness_, nullptr));
+  for (const float value : elements<float>(tensor.get())) ASSERT_NEAR(value, 1, 1e-3);
+  tensor.reset();
+}
+
+TEST_F(TensorTest, frames_are_given_back_as_soon_as_they_were_read) {
+  open("width=8 height=8 batch-size=3 batch-timeout=60000000000");
+  GstHarness* const copy = copy_harness("device=-1");
+  gst_harness_set_src_caps_str(copy, nv12_caps(16, 16).c_str());
+  caps(harness_, 16, 16);
+  for (guint64 i = 1; i <= 2; ++i) {
+    gst_harness_push(copy, plain(16, 16, 100).release());
+    gst_harness_push(harness_, gst_harness_pull(copy));
+    while (counter(element_, "pictures") < i) std::this_thread::yield();
+  }
+  // The batch is not full, and its frames are no longer held.
+  const TimePoint deadline = steady_clock().now() + std::chrono::seconds(10);
+  while (stat(copy->element, "in-flight") > 0 && steady_clock().now() < deadline) {
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(stat(copy->element, "in-flight"), 0U);
+  gst_harness_teardown(copy);
+}
+
+TEST_F(TensorTest, promises_upstream_to_wait_and_to_fence) {
+  open("width=8 height=8");
+  caps(harness_, 16, 16);
+  const CapsPtr caps(gst_caps_from_string(nv12_caps(16, 16).c_str()));
+  const QueryPtr query(gst_query_new_allocation(caps.get(), FALSE));
+  const ObjectPtr<GstPad> sink(gst_element_get_static_pad(element_, "sink_0"));
+  ASSERT_TRUE(gst_pad_query(sink.get(), query.get()));
+  EXPECT_TRUE(gst_nv12_slot_query_has_reader(query.get()));
+}
+
+TEST_F(TensorTest, tensors_that_nobody_gives_back_cost_pictures_and_are_counted) {
+  open("width=8 height=8 timeout=0");
+  caps(harness_, 16, 16);
+  ASSERT_TRUE(Process::get().pool->set_cap(2));
+  std::vector<BufferPtr> held;
+  for (guint64 i = 1; i <= 4; ++i) {
+    gst_harness_push(harness_, plain(16, 16, 100).release());
+    while (counter(element_, "batches") + counter(element_, "dropped") < i) {
+      std::this_thread::yield();
+    }
+  }
+  while (BufferPtr tensor{gst_harness_try_pull(harness_)}) held.push_back(std::move(tensor));
+  EXPECT_EQ(held.size(), 2U);
+  EXPECT_EQ(counter(element_, "exhausted"), 2U);
+  held.clear();
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  EXPECT_NE(pull(), nullptr) << "and goes on once there are slots again";
+}
+
+TEST_F(TensorTest, a_buffer_that_is_no_picture_is_dropped_and_counted) {
+  open("width=8 height=8 batch-size=2 batch-timeout=60000000000");
+  caps(harness_, 16, 16);
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  gst_harness_push(harness_, gst_buffer_new_allocate(nullptr, 10, nullptr));
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  EXPECT_EQ(gst_buffer_get_nv12_tensor_meta(pull().get())->n_items, 2U);
+  EXPECT_EQ(counter(element_, "bad-inputs"), 1U);
+  EXPECT_EQ(counter(element_, "dropped"), 1U);
+}
+
+TEST_F(TensorTest, a_flush_of_the_only_camera_flushes_the_tensors) {
+  open("width=8 height=8");
+  caps(harness_, 16, 16);
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  EXPECT_NE(pull(), nullptr);
+  gst_harness_push_event(harness_, gst_event_new_flush_start());
+  gst_harness_push_event(harness_, gst_event_new_flush_stop(TRUE));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_harness_push_event(harness_, gst_event_new_segment(&segment));
+  ASSERT_EQ(gst_harness_push(harness_, plain(16, 16, 100).release()), GST_FLOW_OK);
+  EXPECT_NE(pull(), nullptr);
+}
+
+TEST_F(TensorTest, stopping_wakes_a_camera_that_waits) {
+  open("width=8 height=8 batch-size=2 batch-timeout=60000000000");
+  caps(harness_, 16, 16);
+  std::thread camera([this] {
+    while (gst_harness_push(harness_, plain(16, 16, 100).release()) == GST_FLOW_OK) {
+    }
+  });
+  while (counter(element_, "batches") < 2) std::this_thread::yield();
+  gst_element_set_state(element_, GST_STATE_NULL);
+  camera.join();
+}
+
+TEST_F(TensorTest, times_are_those_of_the_newest_picture) {
+  open("width=8 height=8 batch-size=2 batch-timeout=60000000000");
+  caps(harness_, 16, 16);
+  for (const GstClockTime time : {GST_SECOND, 2 * GST_SECOND}) {
+    BufferPtr picture = plain(16, 16, 100);
+    GST_BUFFER_PTS(picture.get()) = time;
+    gst_harness_push(harness_, picture.release());
+  }
+  EXPECT_EQ(GST_BUFFER_PTS(pull().get()), 2 * GST_SECOND);
+}
+
+TEST_F(TensorTest, without_a_device_the_cpu_reads_slots_of_the_host_in_place) {
+  open("width=8 height=8 device=-1");
+  GstHarness* const copy = copy_harness("device=-1");
+  gst_harness_set_src_caps_str(copy, nv12_caps(16, 16).c_str());
+  caps(harness_, 16, 16);
+  gst_harness_push(copy, plain(16, 16, 100).release());
+  gst_harness_push(harness_, gst_harness_pull(copy));
+  EXPECT_NE(pull(), nullptr);
+  EXPECT_EQ(text(element_, "path"), "zero-copy");
+  gst_harness_teardown(copy);
+}
+
+/// On a device; skipped where there is none.
+class TensorDeviceTest : public TensorTest {
+ protected:
+  void SetUp() override {
+    if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
+    TensorTest::SetUp();
+  }
+  void TearDown() override {
+    if (cuda_device_count() == 0) return;
+    TensorTest::TearDown();
+    EXPECT_TRUE(comes_to_be_unused(0)) << "a reference was leaked";
+  }
+
+  static constexpr const char* kCudaTensors = "other/tensors(memory:CUDAMemory)";
+};
+
+TEST_F(TensorDeviceTest, frames_of_the_device_are_read_in_place) {
+  open("width=16 height=16 scale-mode=stretch", kCudaTensors);
+  GstHarness* const copy = copy_harness("device=0");
+  gst_harness_set_sink_caps_str(copy, nv12_caps(16, 16, true).c_str());
+  gst_harness_set_src_caps_str(copy, (nv12_caps(16, 16) + ",colorimetry=bt709").c_str());
+  gst_harness_set_src_caps_str(harness_, (nv12_caps(16, 16, true) + ",colorimetry=bt709").c_str());
+  gst_harness_push(copy, plain(16, 16, 235).release());
+  gst_harness_push(harness_, gst_harness_pull(copy));
+  const BufferPtr tensor = pull();
+  EXPECT_EQ(text(element_, "path"), "zero-copy");
+  EXPECT_EQ(gst_nv12_slot_frame_get_device(gst_buffer_get_nv12_tensor_meta(tensor.get())->frame),
+            0);
+  for (const float value : elements<float>(tensor.get())) ASSERT_NEAR(value, 1, 1e-3);
+  gst_harness_teardown(copy);
+}
+
+TEST_F(TensorDeviceTest, pictures_of_the_host_are_copied_to_the_device) {
+  open("width=16 height=16 scale-mode=stretch", kCudaTensors);
+  caps(harness_, 16, 16, ",colorimetry=bt709");
+  gst_harness_push(harness_, plain(16, 16, 235).release());
+  const BufferPtr tensor = pull();
+  EXPECT_EQ(text(element_, "path"), "host");
+  for (const float value : elements<float>(tensor.get())) ASSERT_NEAR(value, 1, 1e-3);
+}
+
+TEST_F(TensorDeviceTest, tensors_come_to_the_host_where_downstream_is_there) {
+  open("width=16 height=16 scale-mode=stretch", "other/tensors");
+  caps(harness_, 16, 16, ",colorimetry=bt709");
+  gst_harness_push(harness_, plain(16, 16, 235).release());
+  const BufferPtr tensor = pull();
+  EXPECT_EQ(gst_nv12_slot_frame_get_device(gst_buffer_get_nv12_tensor_meta(tensor.get())->frame),
+            kHostDomain);
+  for (const float value : elements<float>(tensor.get())) ASSERT_NEAR(value, 1, 1e-3);
+}
+
+TEST_F(TensorDeviceTest, frames_of_the_device_come_to_the_host_where_tensors_are_made_there) {
+  open("device=-1 width=16 height=16 scale-mode=stretch", "other/tensors");
+  GstHarness* const copy = copy_harness("device=0");
+  gst_harness_set_sink_caps_str(copy, nv12_caps(16, 16, true).c_str());
+  gst_harness_set_src_caps_str(copy, nv12_caps(16, 16).c_str());
+  gst_harness_push(copy, plain(16, 16, 235).release());
+  caps(harness_, 16, 16, ",colorimetry=bt709");
+  gst_harness_push(harness_, gst_harness_pull(copy));
+  for (const float value : elements<float>(pull().get())) ASSERT_NEAR(value, 1, 1e-3);
+  EXPECT_EQ(text(element_, "path"), "host");
+  gst_harness_teardown(copy);
+}
+
+TEST_F(TensorDeviceTest, a_consumer_that_waits_by_itself_gets_the_tensor_at_once) {
+  open("width=16 height=16 scale-mode=stretch", kCudaTensors);
+  gst_nv12_slot_declare_reader(harness_->sinkpad);
+  caps(harness_, 16, 16);
+  gst_harness_push(harness_, plain(16, 16, 235).release());
+  const BufferPtr tensor = pull();
+  EXPECT_EQ(text(element_, "hand-over"), "event");
+  EXPECT_FALSE(
+      gst_nv12_slot_frame_is_complete(gst_buffer_get_nv12_tensor_meta(tensor.get())->frame));
+}
+
+// ---- Settings that cannot be ------------------------------------------------------------------
+
+struct BadSetting {
+  const char* properties;
+  const char* advice;
+};
+
+class TensorErrors : public testing::TestWithParam<BadSetting> {};
+
+TEST_P(TensorErrors, settings_that_cannot_be_are_errors_that_say_so) {
+  reset_pool();
+  const RunResult result =
+      play(std::string("videotestsrc num-buffers=2 ! video/x-raw,format=NV12,width=64,height=32 ! "
+                       "nv12slottensor ") +
+           GetParam().properties + " ! fakesink");
+  EXPECT_FALSE(result.eos);
+  EXPECT_NE(result.debug.find(GetParam().advice), std::string::npos) << result.debug;
+}
+INSTANTIATE_TEST_SUITE_P(
+    Of, TensorErrors,
+    testing::Values(BadSetting{"width=0", "0"}, BadSetting{"height=20000", "16384"},
+                    BadSetting{"std=<0.0,1.0,1.0>", "std"},
+                    BadSetting{"mean=<1.0,2.0>", "2 values"}, BadSetting{"border=300", "255"},
+                    BadSetting{"batch-size=0", "batch of 0"},
+                    BadSetting{"width=16384 height=16384 batch-size=64", "larger than a slot"},
+                    BadSetting{"device=99", "-1"}));
+
+TEST(TensorLaunch, pictures_of_an_odd_size_are_refused) {
+  reset_pool();
+  const RunResult result = play(
+      "videotestsrc num-buffers=2 ! video/x-raw,format=NV12,width=63,height=31 ! nv12slottensor ! "
+      "fakesink");
+  EXPECT_FALSE(result.eos);
+  EXPECT_NE(result.error.find("63 x 31"), std::string::npos) << result.error;
+}
+
+TEST(TensorLaunch, slots_become_tensors_until_the_end) {
+  reset_pool();
+  guint64 batches = 0;
+  const RunResult result = play(
+      "nv12slottensor name=tensor batch-size=2 ! fakesink "
+      "videotestsrc num-buffers=10 ! video/x-raw,width=64,height=32 ! nv12slotcopy ! tensor. "
+      "videotestsrc num-buffers=10 ! video/x-raw,width=32,height=64 ! nv12slotcopy ! tensor.",
+      [&](GstBin* bin) {
+        const ObjectPtr<GstElement> tensor(gst_bin_get_by_name(bin, "tensor"));
+        batches = counter(tensor.get(), "batches");
+        EXPECT_EQ(counter(tensor.get(), "pictures"), 20U);
+        EXPECT_EQ(counter(tensor.get(), "dropped"), 0U);
+      });
+  EXPECT_TRUE(result.eos) << result.error;
+  EXPECT_GE(batches, 10U);
+}
+
+}  // namespace
+}  // namespace nv12slot::gst
