@@ -4,7 +4,6 @@
 host with NumPy, on a device with PyTorch. SOURCE is what comes before nv12slotcopy in a launch line and
 ends in NV12."""
 import argparse
-import ctypes
 import sys
 
 import gi
@@ -13,23 +12,10 @@ gi.require_version("Gst", "1.0")
 gi.require_version("GstNv12Slot", "1.0")
 from gi.repository import Gst, GstNv12Slot  # noqa: E402
 
+from dlpack_capsule import dlpack_capsule  # noqa: E402
+
 CPU, CUDA = 1, 2  # DLDeviceType
 Y, UV = 0, 1
-
-api = ctypes.pythonapi
-api.PyCapsule_New.restype = ctypes.py_object
-api.PyCapsule_New.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-api.PyCapsule_IsValid.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
-api.PyCapsule_GetPointer.restype = ctypes.c_void_p
-api.PyCapsule_GetPointer.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
-
-
-@ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-def free_unless_consumed(capsule):
-    """Who consumes a tensor renames its capsule, and deletes the tensor when it is done."""
-    if api.PyCapsule_IsValid(capsule, b"dltensor"):
-        GstNv12Slot.dlpack_free(api.PyCapsule_GetPointer(capsule, b"dltensor"))
-
 
 class Plane:
     """One plane of a frame, for numpy.from_dlpack(), torch.from_dlpack() and their like. The array that
@@ -47,8 +33,7 @@ class Plane:
         # default stream and 2 a thread's own, for CUDA as for DLPack.
         if stream != -1 and not self.frame.wait(stream):
             raise BufferError("the device failed; the picture is not to be read")
-        tensor = self.frame.export_dlpack(self.plane)
-        return api.PyCapsule_New(tensor, b"dltensor", ctypes.cast(free_unless_consumed, ctypes.c_void_p))
+        return dlpack_capsule(self.frame.export_dlpack(self.plane))
 
 
 def means_with_numpy(frame):
