@@ -651,8 +651,12 @@ GstStateChangeReturn tensor_change_state(GstElement* element, GstStateChange tra
 
 void tensor_set_property(GObject* object, guint id, const GValue* value, GParamSpec* spec) {
   SlotTensor& tensor = impl_of(object);
-  if (id == PROP_TENSOR_DEVICE && GST_STATE(object) != GST_STATE_NULL) {
-    GST_ERROR_OBJECT(object, "'device' can be set in NULL state only; it stays what it was");
+  // What is under way goes by the tensor as it was when it began.
+  const bool is_of_any_time = id == PROP_TENSOR_BATCH_TIMEOUT || id == PROP_TENSOR_TIMEOUT;
+  const GstState latest = id == PROP_TENSOR_DEVICE ? GST_STATE_NULL : GST_STATE_READY;
+  if (!is_of_any_time && GST_STATE(object) > latest) {
+    GST_ERROR_OBJECT(object, "'%s' can be set up to %s state only; it stays what it was",
+                     spec->name, gst_element_state_get_name(latest));
     return;
   }
   std::string why;

@@ -337,6 +337,19 @@ TEST_F(TensorTest, stopping_wakes_a_camera_that_waits) {
   camera.join();
 }
 
+TEST_F(TensorTest, what_a_tensor_looks_like_does_not_change_while_frames_flow) {
+  open("width=8 height=8");
+  caps(harness_, 16, 16);
+  gst_debug_set_threshold_for_name("nv12slottensor", GST_LEVEL_NONE);  // the refusal is logged
+  g_object_set(element_, "width", 16, "batch-size", 2, nullptr);
+  gst_debug_set_threshold_for_name("nv12slottensor", GST_LEVEL_ERROR);
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  EXPECT_EQ(gst_buffer_get_size(pull().get()), 3U * 8 * 8 * sizeof(float));
+  guint width = 0;
+  g_object_get(element_, "width", &width, nullptr);
+  EXPECT_EQ(width, 8U);
+}
+
 TEST_F(TensorTest, times_are_those_of_the_newest_picture) {
   open("width=8 height=8 batch-size=2 batch-timeout=60000000000");
   caps(harness_, 16, 16);
