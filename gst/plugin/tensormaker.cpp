@@ -158,17 +158,21 @@ Result<TensorMaker::Picture> TensorMaker::find(const TensorInput& input) {
   return picture;
 }
 
+Result<Lease> TensorMaker::take_copy(const Picture& picture, Domain domain) {
+  Result<Lease> copy = pool().acquire({.domain = domain,
+                                       .width = picture.width,
+                                       .height = picture.height,
+                                       .on_exhausted = OnExhausted::kBlock,
+                                       .timeout = timeout_,
+                                       .canceller = run_.canceller});
+  // Nobody else reads it, and what is done with it is waited for or fenced.
+  if (copy) copy->set_needs_cooldown(false);
+  return copy;
+}
+
 Status TensorMaker::bring_to_host(Picture& picture) {
-  const AcquireRequest request{.domain = kHostDomain,
-                               .width = picture.width,
-                               .height = picture.height,
-                               .on_exhausted = OnExhausted::kBlock,
-                               .timeout = timeout_,
-                               .canceller = run_.canceller};
-  Result<Lease> copy = pool().acquire(request);
+  Result<Lease> copy = take_copy(picture, kHostDomain);
   if (!copy) return copy.error();
-  // Nobody else reads it, and what is done with it is waited for.
-  copy->set_needs_cooldown(false);
   Device& from = *picture.device;
   const TakenStream stream(from);
   if (!stream.get()) return stream.get().error();
@@ -178,8 +182,12 @@ Status TensorMaker::bring_to_host(Picture& picture) {
   const Status copied = from.copy(copy->planes(), kHostDomain, picture.planes, from.domain(),
                                   picture.width, picture.height, *stream.get());
   const Status done = from.synchronize(*stream.get());
-  if (!copied) return copied;
-  if (!done) return done;
+  if (!copied || !done) {
+    // It may go on: neither side is used again by what was promised.
+    if (picture.frame) picture.frame.set_reader_without_fence();
+    copy->quarantine(copied ? done.error() : copied.error());
+    return copied ? done : copied;
+  }
   picture.planes = copy->planes();
   picture.device = &copy->device();
   picture.copy.emplace(std::move(copy).value());
@@ -187,15 +195,8 @@ Status TensorMaker::bring_to_host(Picture& picture) {
 }
 
 Status TensorMaker::bring_to_device(Picture& picture) {
-  const AcquireRequest request{.domain = device_.domain(),
-                               .width = picture.width,
-                               .height = picture.height,
-                               .on_exhausted = OnExhausted::kBlock,
-                               .timeout = timeout_,
-                               .canceller = run_.canceller};
-  Result<Lease> copy = pool().acquire(request);
+  Result<Lease> copy = take_copy(picture, device_.domain());
   if (!copy) return copy.error();
-  copy->set_needs_cooldown(false);
   const Status copied = device_.copy(copy->planes(), device_.domain(), picture.planes, kHostDomain,
                                      picture.width, picture.height, stream_);
   // The host's picture may be written again as soon as this returns.
@@ -240,7 +241,10 @@ Status TensorMaker::write(Picture& picture, const GstVideoInfo& info) {
   if (in_place) return picture.frame.fence(stream_, &device_);
   if (!picture.copy) return {};
   Result<Fence> read = Fence::record(device_, stream_);
-  if (!read) return read.error();
+  if (!read) {
+    picture.copy->quarantine(read.error());
+    return read.error();
+  }
   picture.copy->add_fence(std::move(read).value());
   return {};
 }
@@ -288,8 +292,11 @@ Result<std::unique_ptr<SlotHold>> TensorMaker::copy_to_host() {
   const Status copied = device_.copy_bytes((*copy)->planes().y, kHostDomain, source,
                                            device_.domain(), batch_bytes_, stream);
   const Status done = device_.synchronize(stream);
-  if (!copied) return copied.error();
-  if (!done) return done.error();
+  if (!copied || !done) {
+    const Error why = copied ? done.error() : copied.error();
+    (*copy)->quarantine(why);
+    return why;
+  }
   return copy;
 }
 

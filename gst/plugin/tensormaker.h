@@ -71,6 +71,8 @@ class TensorMaker {
 
   [[nodiscard]] Result<std::unique_ptr<SlotHold>> take_slot(Domain domain, Duration timeout);
   [[nodiscard]] Result<Picture> find(const TensorInput& input);
+  /// A slot for a copy of the picture, which is read by this object alone: it needs no cooldown.
+  [[nodiscard]] Result<Lease> take_copy(const Picture& picture, Domain domain);
   /// Copies a picture of a device to the host, and waits for it.
   [[nodiscard]] Status bring_to_host(Picture& picture);
   /// Has a picture of the host copied to the device tensors are made on.

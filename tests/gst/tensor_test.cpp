@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <cstring>
+#include <atomic>
 #include <memory>
 #include <thread>
 
@@ -232,14 +232,34 @@ TEST_F(TensorTest, the_end_of_all_cameras_pushes_what_there_is_and_ends_the_stre
 
 TEST_F(TensorTest, a_camera_can_be_removed_while_its_picture_waits) {
   open("width=8 height=8 timeout=60000000000");
-  GstElement* const element = element_;
-  GstPad* const pad = gst_element_request_pad_simple(element, "sink_%u");
-  ASSERT_NE(pad, nullptr);
-  gst_element_release_request_pad(element, pad);
-  gst_object_unref(pad);
+  ASSERT_TRUE(Process::get().pool->set_cap(1));
   caps(harness_, 16, 16);
   gst_harness_push(harness_, plain(16, 16, 100).release());
-  EXPECT_NE(pull(), nullptr);
+  BufferPtr held = pull();  // the only slot for a tensor
+
+  GstPad* const pad = gst_element_request_pad_simple(element_, "sink_%u");
+  ASSERT_NE(pad, nullptr);
+  const CapsPtr caps(gst_caps_from_string(nv12_caps(16, 16).c_str()));
+  GstSegment segment;
+  gst_segment_init(&segment, GST_FORMAT_TIME);
+  gst_pad_send_event(pad, gst_event_new_stream_start("camera"));
+  gst_pad_send_event(pad, gst_event_new_caps(caps.get()));
+  gst_pad_send_event(pad, gst_event_new_segment(&segment));
+  // The first is taken and waits for a slot, the second has its place, the third waits for that.
+  std::atomic<int> pushed{0};
+  std::thread camera([&] {
+    while (gst_pad_chain(pad, plain(16, 16, 100).release()) == GST_FLOW_OK) ++pushed;
+  });
+  while (pushed < 2) std::this_thread::yield();
+  gst_element_release_request_pad(element_, pad);
+  camera.join();
+  EXPECT_EQ(pushed, 2);
+  gst_object_unref(pad);
+
+  held.reset();
+  EXPECT_NE(pull(), nullptr) << "of the picture that was taken";
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  EXPECT_NE(pull(), nullptr) << "the others go on";
 }
 
 TEST_F(TensorTest, a_tensor_stays_readable_when_the_element_is_gone) {
