@@ -25,7 +25,7 @@ struct TensorAxis {
   int64_t last;   ///< the plane's last sample
 };
 
-/// Everything about one frame, passed to the kernel by value.
+/// Everything about one frame, passed to the kernels by value.
 struct TensorJob {
   uintptr_t y, uv;  ///< uv is even on a device, and so is its pitch
   size_t y_pitch, uv_pitch;
@@ -40,6 +40,12 @@ struct TensorJob {
   uint32_t element_bytes;  ///< 1 (rounded), 2 (half) or 4 (float)
   uint32_t channels_last;
   uint32_t is_aligned;  ///< four pixels can be stored at once
+};
+
+/// As many as the parameters of a kernel have room for.
+constexpr uint32_t kMostTensorJobs = 4096 / sizeof(TensorJob);
+struct TensorJobs {
+  TensorJob jobs[kMostTensorJobs];
 };
 
 /// A place between two samples, `weight` of the way from `index` to the next one. Where that is the

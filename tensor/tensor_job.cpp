@@ -29,14 +29,14 @@ TensorAxis chroma_axis(std::uint32_t luma_samples, std::uint32_t inner, std::int
 
 }  // namespace
 
-TensorJob make_tensor_job(const TensorSpec& spec, const Nv12Planes& picture, std::uint32_t width,
-                          std::uint32_t height, const Colour& colour, std::uintptr_t tensor) {
+TensorJob make_tensor_job(const TensorSpec& spec, const TensorPicture& picture) {
+  const auto& [planes, width, height, colour, tensor] = picture;
   const Placement placement = place(spec, width, height);
   TensorJob job = {};
-  job.y = picture.y;
-  job.uv = picture.uv;
-  job.y_pitch = picture.y_pitch;
-  job.uv_pitch = picture.uv_pitch;
+  job.y = planes.y;
+  job.uv = planes.uv;
+  job.y_pitch = planes.y_pitch;
+  job.uv_pitch = planes.uv_pitch;
   job.tensor = tensor;
   job.width = spec.width;
   job.height = spec.height;

@@ -10,10 +10,16 @@
 
 namespace nv12slot {
 
+/// A picture, and where its tensor goes.
+struct TensorPicture {
+  Nv12Planes planes;
+  std::uint32_t width = 0, height = 0;  ///< pixels
+  Colour colour;
+  std::uintptr_t tensor = 0;  ///< spec.frame_bytes(), aligned to a value
+};
+
 /// The numbers by which one picture becomes one tensor. Preconditions: spec.validate(), and a
 /// picture that nv12_layout() takes.
-[[nodiscard]] TensorJob make_tensor_job(const TensorSpec& spec, const Nv12Planes& picture,
-                                        std::uint32_t width, std::uint32_t height,
-                                        const Colour& colour, std::uintptr_t tensor);
+[[nodiscard]] TensorJob make_tensor_job(const TensorSpec& spec, const TensorPicture& picture);
 
 }  // namespace nv12slot

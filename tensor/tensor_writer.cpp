@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <set>
+#include <string>
 #include <utility>
 
 #include "host_tensor.h"
@@ -32,18 +34,20 @@ const void* kernel_image() {
 #endif
 }
 
-Status launch(Device& device, KernelHandle kernel, TensorJob job, StreamHandle stream) {
+/// A kernel for `pictures` tensors of one size.
+Status launch(Device& device, KernelHandle kernel, const TensorJob& job, std::size_t pictures,
+              void* parameter, StreamHandle stream) {
   const auto blocks = [](std::uint32_t size, std::uint32_t of_block) {
     return (size + of_block - 1) / of_block;
   };
-  const LaunchGrid grid{.grid = {blocks(job.width, kBlockWidth * kPixelsOfThread),
-                                 blocks(job.height, kBlockHeight), 1},
-                        .block = {kBlockWidth, kBlockHeight, 1}};
-  void* parameters[] = {&job};
-  return device.launch(kernel, grid, parameters, stream);
+  const LaunchGrid grid{
+      .grid = {blocks(job.width, kBlockWidth * kPixelsOfThread), blocks(job.height, kBlockHeight),
+               static_cast<std::uint32_t>(pictures)},
+      .block = {kBlockWidth, kBlockHeight, 1}};
+  return device.launch(kernel, grid, &parameter, stream);
 }
 
-/// The kernels that were launched once, each of one device. Never destroyed; any thread.
+/// The devices' kernels that were launched once. Never destroyed; any thread.
 class WarmKernels {
  public:
   [[nodiscard]] static WarmKernels& get() {
@@ -64,21 +68,6 @@ class WarmKernels {
   std::set<KernelHandle> kernels_ NV12SLOT_GUARDED_BY(mutex_);
 };
 
-/// Whether the planes can be those of such a picture in memory.
-Status check(const Nv12Planes& picture, std::uint32_t width, std::uint32_t height) {
-  const Result<Nv12Layout> layout = nv12_layout(width, height, 1);
-  if (!layout) return layout.error();
-  if (picture.y == 0 || picture.uv == 0 || picture.y_pitch < width || picture.uv_pitch < width) {
-    return Error{
-        Errc::kInvalidArgument,
-        fmt::format("a picture of {} x {} needs two planes with rows of at least {} bytes; "
-                    "these have {} and {}",
-                    width, height, width, picture.y != 0 ? picture.y_pitch : 0,
-                    picture.uv != 0 ? picture.uv_pitch : 0)};
-  }
-  return {};
-}
-
 }  // namespace
 
 Result<TensorWriter> TensorWriter::open(Device& device, const TensorSpec& spec) {
@@ -95,17 +84,20 @@ Status TensorWriter::load() {
     return Error{Errc::kNoDevice,
                  "this build has no kernel that makes tensors: it is one without CUDA"};
   }
-  const Result<KernelHandle> kernel =
-      device_->load_kernel(kernel_image(), "nv12slot_nv12_to_tensor");
-  if (!kernel) return kernel.error();
-  kernel_ = kernel.value();
-  if (WarmKernels::get().has(kernel_)) return {};
+  const Result<KernelHandle> one = device_->load_kernel(kernel_image(), "nv12slot_nv12_to_tensor");
+  if (!one) return one.error();
+  const Result<KernelHandle> many =
+      device_->load_kernel(kernel_image(), "nv12slot_nv12_to_tensors");
+  if (!many) return many.error();
+  of_one_ = *one;
+  of_many_ = *many;
+  if (WarmKernels::get().has(of_many_)) return {};
   Status status = warm_up();
-  if (status) WarmKernels::get().add(kernel_);
+  if (status) WarmKernels::get().add(of_many_);
   return status;
 }
 
-// A picture of 2 x 2 into a tensor of one pixel.
+// Pictures of 2 x 2 into tensors of one pixel.
 Status TensorWriter::warm_up() const {
   const Result<StreamHandle> stream = device_->take_stream();
   if (!stream) return stream.error();
@@ -113,34 +105,79 @@ Status TensorWriter::warm_up() const {
   const Result<std::uintptr_t> memory = device_->allocate(4 * pitch, stream.value());
   Status status = memory ? Status() : Status(memory.error());
   if (memory) {
-    const std::uintptr_t picture = memory.value();
-    const TensorJob job =
-        make_tensor_job({.width = 1, .height = 1}, {picture, picture + 2 * pitch, pitch, pitch}, 2,
-                        2, {}, picture + 3 * pitch);
-    status = launch(*device_, kernel_, job, stream.value());
-    if (Status freed = device_->free(picture, stream.value()); status) status = std::move(freed);
+    TensorWriter writer = *this;
+    writer.spec_ = {.width = 1, .height = 1};
+    const std::uintptr_t planes = memory.value();
+    const TensorPicture picture{.planes = {planes, planes + 2 * pitch, pitch, pitch},
+                                .width = 2,
+                                .height = 2,
+                                .tensor = planes + 3 * pitch};
+    const TensorPicture twice[] = {picture, picture};
+    status = writer.write(picture, stream.value());
+    if (status) status = writer.write(twice, stream.value());
+    if (Status freed = device_->free(planes, stream.value()); status) status = std::move(freed);
     if (status) status = device_->synchronize(stream.value());
   }
   device_->give_stream(stream.value());
   return status;
 }
 
-Status TensorWriter::write(const Nv12Planes& picture, std::uint32_t width, std::uint32_t height,
-                           const Colour& colour, std::uintptr_t tensor, StreamHandle stream) const {
-  if (Status status = check(picture, width, height); !status) return status;
+Status TensorWriter::check(const TensorPicture& picture) const {
+  const auto& [planes, width, height, colour, tensor] = picture;
+  const auto refuse = [](std::string why) { return Error{Errc::kInvalidArgument, std::move(why)}; };
+  const Result<Nv12Layout> layout = nv12_layout(width, height, 1);
+  if (!layout) return layout.error();
+  if (planes.y == 0 || planes.uv == 0 || planes.y_pitch < width || planes.uv_pitch < width) {
+    return refuse(
+        fmt::format("a picture of {} x {} needs two planes with rows of at least {} bytes; these "
+                    "have {} and {}",
+                    width, height, width, planes.y != 0 ? planes.y_pitch : 0,
+                    planes.uv != 0 ? planes.uv_pitch : 0));
+  }
   if (tensor == 0 || tensor % bytes_of(spec_.type) != 0) {
-    return Error{Errc::kInvalidArgument, fmt::format("no tensor of {}-byte values can be at {:#x}",
-                                                     bytes_of(spec_.type), tensor)};
+    return refuse(
+        fmt::format("no tensor of {}-byte values can be at {:#x}", bytes_of(spec_.type), tensor));
   }
-  const TensorJob job = make_tensor_job(spec_, picture, width, height, colour, tensor);
-  if (kernel_ == nullptr) return write_host_tensor(job, tensor_rows());
-  if (picture.uv % 2 != 0 || picture.uv_pitch % 2 != 0) {
-    return Error{Errc::kInvalidArgument,
-                 fmt::format("rows of UV must start at even addresses on a device; these start at "
-                             "{:#x}, {} bytes apart",
-                             picture.uv, picture.uv_pitch)};
+  if (device_->domain() != kHostDomain && (planes.uv % 2 != 0 || planes.uv_pitch % 2 != 0)) {
+    return refuse(
+        fmt::format("rows of UV must start at even addresses on a device; these start at {:#x}, {} "
+                    "bytes apart",
+                    planes.uv, planes.uv_pitch));
   }
-  return launch(*device_, kernel_, job, stream);
+  return {};
+}
+
+Status TensorWriter::write(std::span<const TensorPicture> pictures, StreamHandle stream) const {
+  for (const TensorPicture& picture : pictures) {
+    if (Status status = check(picture); !status) return status;
+  }
+  while (!pictures.empty()) {
+    const std::size_t count = std::min<std::size_t>(pictures.size(), kMostTensorJobs);
+    if (Status status = write_some(pictures.first(count), stream); !status) return status;
+    pictures = pictures.subspan(count);
+  }
+  return {};
+}
+
+// Of 1 to kMostTensorJobs pictures that can be.
+Status TensorWriter::write_some(std::span<const TensorPicture> pictures,
+                                StreamHandle stream) const {
+  if (of_one_ == nullptr) {
+    for (const TensorPicture& picture : pictures) {
+      Status status = write_host_tensor(make_tensor_job(spec_, picture), tensor_rows());
+      if (!status) return status;
+    }
+    return {};
+  }
+  if (pictures.size() == 1) {
+    TensorJob job = make_tensor_job(spec_, pictures.front());
+    return launch(*device_, of_one_, job, 1, &job, stream);
+  }
+  TensorJobs all = {};
+  for (std::size_t i = 0; i < pictures.size(); ++i) {
+    all.jobs[i] = make_tensor_job(spec_, pictures[i]);
+  }
+  return launch(*device_, of_many_, all.jobs[0], pictures.size(), &all, stream);
 }
 
 }  // namespace nv12slot

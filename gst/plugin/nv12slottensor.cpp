@@ -220,16 +220,13 @@ GstFlowReturn drop(GstNv12SlotTensor* self, const Error& error, guint pictures) 
   return GST_FLOW_ERROR;
 }
 
-/// Has the picture written into the batch.
+/// Gives the picture its place in the batch.
 GstFlowReturn add(GstNv12SlotTensor* self, const TensorInput& input) {
   SlotTensor& tensor = *self->impl;
   ++tensor.stats.pictures;
+  const guint pictures = tensor.maker->size();
   const Result<TensorPath> path = tensor.maker->add(input);
-  if (!path) {
-    const guint lost = path.code() == Errc::kInvalidArgument ? 0 : tensor.maker->size();
-    if (lost > 0 || path.code() != Errc::kInvalidArgument) tensor.maker->give_up();
-    return drop(self, path.error(), lost + 1);
-  }
+  if (!path) return drop(self, path.error(), 1 + (tensor.maker->is_begun() ? 0 : pictures));
   if (*path != tensor.stats.path.load()) {
     GST_INFO_OBJECT(self, "PATH %s, from here on: pictures of %s", to_string(*path),
                     input.pad_name.c_str());
@@ -239,6 +236,13 @@ GstFlowReturn add(GstNv12SlotTensor* self, const TensorInput& input) {
     tensor.stats.count(*path);
   }
   return GST_FLOW_OK;
+}
+
+/// The batch's next picture, or none by then. Those before it are written while none is here.
+Result<std::optional<TensorInput>> next(SlotTensor& tensor, TimePoint deadline) {
+  if (std::optional<TensorInput> here = tensor.queue.pop(TimePoint()).input) return here;
+  if (Status written = tensor.maker->write(); !written) return written.error();
+  return tensor.queue.pop(deadline).input;
 }
 
 GstFlowReturn push_batch(GstNv12SlotTensor* self, GstClockTime running_time) {
@@ -275,7 +279,11 @@ GstFlowReturn make_batch(GstNv12SlotTensor* self, TensorInput first) {
         (!GST_CLOCK_TIME_IS_VALID(running_time) || time > running_time)) {
       running_time = time;
     }
-    if (!tensor.maker->is_full()) input = tensor.queue.pop(deadline).input;
+    if (tensor.maker->is_full()) break;
+    const guint pictures = tensor.maker->size();
+    Result<std::optional<TensorInput>> another = next(tensor, deadline);
+    if (!another) return drop(self, another.error(), pictures);
+    input = std::move(another).value();
   }
   if (tensor.maker->size() == 0) {
     tensor.maker->give_up();
@@ -425,12 +433,17 @@ gboolean tensor_sink_event(GstPad* pad, GstObject* parent, GstEvent* event) {
   return result;
 }
 
+/// Whether there is a device; not known before it is opened, and links are made before that.
+bool may_use_device(SlotTensor& tensor, GstPad* pad) {
+  const bool is_open = GST_STATE(GST_PAD_PARENT(pad)) >= GST_STATE_READY;
+  return !is_open || tensor.device.get() != nullptr;
+}
+
 CapsPtr possible_caps(SlotTensor& tensor, GstPad* pad, const GstCaps* filter) {
   const CapsPtr own(gst_pad_get_pad_template_caps(pad));
-  const bool is_open = GST_STATE(GST_PAD_PARENT(pad)) >= GST_STATE_READY;
-  CapsPtr result = is_open && tensor.device.get() == nullptr
-                       ? CapsPtr(gst_caps_from_string(GST_VIDEO_CAPS_MAKE("NV12")))
-                       : CapsPtr(gst_caps_ref(own.get()));
+  CapsPtr result = may_use_device(tensor, pad)
+                       ? CapsPtr(gst_caps_ref(own.get()))
+                       : CapsPtr(gst_caps_from_string(GST_VIDEO_CAPS_MAKE("NV12")));
   if (filter != nullptr) {
     // The filter's order is the asker's preference.
     result.reset(gst_caps_intersect_full(const_cast<GstCaps*>(filter), result.get(),

@@ -65,16 +65,18 @@ const char* to_string(TensorPath path) {
   return "none";
 }
 
-/// A picture where it is now.
+/// A picture where it is now, and where its tensor goes.
 struct TensorMaker::Picture {
-  Device* device = nullptr;
-  Nv12Planes planes;
-  std::uint32_t width = 0, height = 0;
+  BufferPtr buffer;               // keeps the two below
   FrameRef frame;                 // of the slot it is in, if it is in one
   std::optional<InputView> view;  // if not
   std::optional<Lease> copy;      // where it was brought to
+  Device* device = nullptr;
+  TensorPicture place;
 
   [[nodiscard]] bool is_on_host() const { return device->domain() == kHostDomain; }
+  /// It is read in its owner's slot.
+  [[nodiscard]] bool is_in_slot() const { return frame && !copy; }
 };
 
 TensorMaker::TensorMaker(Run run, Device& device, const TensorWriter& writer,
@@ -133,15 +135,19 @@ Status TensorMaker::begin(Duration timeout) {
 Result<TensorMaker::Picture> TensorMaker::find(const TensorInput& input) {
   Picture picture;
   GstBuffer* const buffer = input.buffer.get();
-  picture.width = static_cast<std::uint32_t>(input.info.width);
-  picture.height = static_cast<std::uint32_t>(input.info.height);
+  picture.buffer.reset(gst_buffer_ref(buffer));
+  TensorPicture& place = picture.place;
+  place.width = static_cast<std::uint32_t>(input.info.width);
+  place.height = static_cast<std::uint32_t>(input.info.height);
+  place.colour = colour_of(input.info);
+  place.tensor = hold_->planes().y + items_.size() * spec_.frame_bytes();
   const GstNv12SlotMeta* const meta = gst_buffer_get_nv12_slot_meta(buffer);
   if (meta != nullptr) {
     picture.frame = frame_peek(meta->frame);
     picture.device = &picture.frame.device();
-    picture.planes = picture.frame.planes();
+    place.planes = picture.frame.planes();
     const Nv12Layout& layout = picture.frame.layout();
-    if (layout.width < picture.width || layout.height < picture.height) {
+    if (layout.width < place.width || layout.height < place.height) {
       return Error{Errc::kInvalidArgument, "its slot has a smaller picture than the caps"};
     }
     return picture;
@@ -153,15 +159,15 @@ Result<TensorMaker::Picture> TensorMaker::find(const TensorInput& input) {
       view->is_on_device() ? Result<Device*>(run_.device) : pool().device(kHostDomain);
   if (!device) return device.error();
   picture.device = *device;
-  picture.planes = view->planes();
+  place.planes = view->planes();
   picture.view.emplace(std::move(view).value());
   return picture;
 }
 
 Result<Lease> TensorMaker::take_copy(const Picture& picture, Domain domain) {
   Result<Lease> copy = pool().acquire({.domain = domain,
-                                       .width = picture.width,
-                                       .height = picture.height,
+                                       .width = picture.place.width,
+                                       .height = picture.place.height,
                                        .on_exhausted = OnExhausted::kBlock,
                                        .timeout = timeout_,
                                        .canceller = run_.canceller});
@@ -179,8 +185,9 @@ Status TensorMaker::bring_to_host(Picture& picture) {
   if (picture.frame) {
     if (Status ready = picture.frame.wait(*stream.get()); !ready) return ready;
   }
-  const Status copied = from.copy(copy->planes(), kHostDomain, picture.planes, from.domain(),
-                                  picture.width, picture.height, *stream.get());
+  TensorPicture& place = picture.place;
+  const Status copied = from.copy(copy->planes(), kHostDomain, place.planes, from.domain(),
+                                  place.width, place.height, *stream.get());
   const Status done = from.synchronize(*stream.get());
   if (!copied || !done) {
     // It may go on: neither side is used again by what was promised.
@@ -188,7 +195,7 @@ Status TensorMaker::bring_to_host(Picture& picture) {
     copy->quarantine(copied ? done.error() : copied.error());
     return copied ? done : copied;
   }
-  picture.planes = copy->planes();
+  place.planes = copy->planes();
   picture.device = &copy->device();
   picture.copy.emplace(std::move(copy).value());
   return {};
@@ -197,15 +204,16 @@ Status TensorMaker::bring_to_host(Picture& picture) {
 Status TensorMaker::bring_to_device(Picture& picture) {
   Result<Lease> copy = take_copy(picture, device_.domain());
   if (!copy) return copy.error();
-  const Status copied = device_.copy(copy->planes(), device_.domain(), picture.planes, kHostDomain,
-                                     picture.width, picture.height, stream_);
+  TensorPicture& place = picture.place;
+  const Status copied = device_.copy(copy->planes(), device_.domain(), place.planes, kHostDomain,
+                                     place.width, place.height, stream_);
   // The host's picture may be written again as soon as this returns.
   const Status done = device_.synchronize(stream_);
   if (!copied || !done) {
     copy->quarantine(copied ? done.error() : copied.error());
     return copied ? done : copied;
   }
-  picture.planes = copy->planes();
+  place.planes = copy->planes();
   picture.device = &device_;
   picture.copy.emplace(std::move(copy).value());
   return {};
@@ -226,44 +234,7 @@ Result<TensorPath> TensorMaker::bring(Picture& picture) {
   return TensorPath::kHost;
 }
 
-Status TensorMaker::write(Picture& picture, const GstVideoInfo& info) {
-  const bool in_place = picture.frame && !picture.copy;
-  if (in_place) {
-    if (Status ready = picture.frame.wait(stream_); !ready) return ready;
-  }
-  const std::uintptr_t target = hold_->planes().y + items_.size() * spec_.frame_bytes();
-  if (Status written = writer_.write(picture.planes, picture.width, picture.height, colour_of(info),
-                                     target, stream_);
-      !written) {
-    return written;
-  }
-  if (device_.domain() == kHostDomain) return {};
-  if (in_place) return picture.frame.fence(stream_, &device_);
-  if (!picture.copy) return {};
-  Result<Fence> read = Fence::record(device_, stream_);
-  if (!read) {
-    picture.copy->quarantine(read.error());
-    return read.error();
-  }
-  picture.copy->add_fence(std::move(read).value());
-  return {};
-}
-
-void TensorMaker::describe(const TensorInput& input, const Picture& picture) {
-  const Placement placement = place(spec_, picture.width, picture.height);
-  items_.push_back({.frame_id = picture.frame ? picture.frame.id() : 0,
-                    .source_name = g_strdup(picture.frame ? picture.frame.source_name().c_str()
-                                                          : input.pad_name.c_str()),
-                    .pts = GST_BUFFER_PTS(input.buffer.get()),
-                    .width = picture.width,
-                    .height = picture.height,
-                    .scale_x = placement.scale_x,
-                    .scale_y = placement.scale_y,
-                    .offset_x = static_cast<gdouble>(placement.x),
-                    .offset_y = static_cast<gdouble>(placement.y)});
-}
-
-Result<TensorPath> TensorMaker::add(const TensorInput& input) {
+Result<TensorPath> TensorMaker::try_to_add(const TensorInput& input) {
   Result<Picture> found = find(input);
   if (!found) return found.error();
   Picture picture = std::move(found).value();
@@ -278,9 +249,61 @@ Result<TensorPath> TensorMaker::add(const TensorInput& input) {
   }
   const Result<TensorPath> path = bring(picture);
   if (!path) return path.error();
-  if (Status written = write(picture, input.info); !written) return written.error();
+  if (Status can_be = writer_.check(picture.place); !can_be) return can_be.error();
+  if (picture.is_in_slot()) {
+    if (Status ready = picture.frame.wait(stream_); !ready) return ready.error();
+  }
   describe(input, picture);
+  unwritten_.push_back(std::move(picture));
   return path;
+}
+
+Result<TensorPath> TensorMaker::add(const TensorInput& input) {
+  Result<TensorPath> path = try_to_add(input);
+  if (!path && path.error().code != Errc::kInvalidArgument) give_up();
+  return path;
+}
+
+Status TensorMaker::write() {
+  if (unwritten_.empty()) return {};
+  std::vector<Picture> pictures = std::exchange(unwritten_, {});
+  std::vector<TensorPicture> places;
+  for (const Picture& picture : pictures) places.push_back(picture.place);
+  Status status = writer_.write(places, stream_);
+  // Whatever came of it, some may be read.
+  for (Picture& picture : pictures) {
+    if (Status fenced = fence(picture); status) status = std::move(fenced);
+  }
+  if (!status) give_up();
+  return status;
+}
+
+Status TensorMaker::fence(Picture& picture) {
+  if (device_.domain() == kHostDomain) return {};
+  if (picture.is_in_slot()) return picture.frame.fence(stream_, &device_);
+  if (!picture.copy) return {};
+  Result<Fence> read = Fence::record(device_, stream_);
+  if (!read) {
+    picture.copy->quarantine(read.error());
+    return read.error();
+  }
+  picture.copy->add_fence(std::move(read).value());
+  return {};
+}
+
+void TensorMaker::describe(const TensorInput& input, const Picture& picture) {
+  const auto& [planes, width, height, colour, tensor] = picture.place;
+  const Placement placement = place(spec_, width, height);
+  items_.push_back({.frame_id = picture.frame ? picture.frame.id() : 0,
+                    .source_name = g_strdup(picture.frame ? picture.frame.source_name().c_str()
+                                                          : input.pad_name.c_str()),
+                    .pts = GST_BUFFER_PTS(input.buffer.get()),
+                    .width = width,
+                    .height = height,
+                    .scale_x = placement.scale_x,
+                    .scale_y = placement.scale_y,
+                    .offset_x = static_cast<gdouble>(placement.x),
+                    .offset_y = static_cast<gdouble>(placement.y)});
 }
 
 Result<std::unique_ptr<SlotHold>> TensorMaker::copy_to_host() {
@@ -301,6 +324,7 @@ Result<std::unique_ptr<SlotHold>> TensorMaker::copy_to_host() {
 }
 
 Result<BufferPtr> TensorMaker::finish(bool on_device, bool readers_fence, GstClockTime pts) {
+  if (Status written = write(); !written) return written.error();
   Result<InFlight> in_flight = run_.source->begin_frame();
   if (!in_flight) {
     give_up();
@@ -371,6 +395,7 @@ void TensorMaker::give_up() {
     if (Status done = device_.synchronize(stream_); !done) hold_->quarantine(done.error());
   }
   hold_.reset();
+  unwritten_.clear();
   read_until_finished_.clear();
   for (const GstNv12TensorItem& item : items_) g_free(item.source_name);
   items_.clear();

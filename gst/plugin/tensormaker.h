@@ -24,9 +24,9 @@ enum class TensorPath {
 };
 [[nodiscard]] const char* to_string(TensorPath path);
 
-/// Makes tensors of pictures: takes a slot, has each picture written into its place of the batch as
-/// it comes, hands the slot to the registry and wraps it into a buffer. One thread at a time (the
-/// task of the element's source pad); the pool, the registry and the context outlive it.
+/// Makes tensors of pictures: takes a slot, has each picture written into its place of the batch,
+/// hands the slot to the registry and wraps it into a buffer. One thread at a time (the task of the
+/// element's source pad); the pool, the registry and the context outlive it.
 class TensorMaker {
  public:
   /// Of one run of the element.
@@ -46,17 +46,21 @@ class TensorMaker {
   /// Takes the slot of the next batch, for which it waits no longer than `timeout`. Errors: as of
   /// SlotPool::acquire, kSourceClosed.
   [[nodiscard]] Status begin(Duration timeout);
-  /// Has the picture written into the next place of the batch; does not wait for it on a device,
-  /// except where it is copied to the host first. Neither the buffer nor its frame is needed
-  /// afterwards. kInvalidArgument: it is no picture of its caps, and the batch goes on without it;
-  /// after any other error the batch is given up.
+  /// Gives the picture the next place of the batch, and brings it to where it can be read, which is
+  /// waited for where it is copied to the host first. kInvalidArgument: it is no picture of its
+  /// caps, and the batch goes on without it; after any other error the batch is given up.
   [[nodiscard]] Result<TensorPath> add(const TensorInput& input);
+  /// Has the pictures written that were added since the last time, on a device with one kernel that
+  /// is not waited for, and lets go of them. For when nothing else can be added at once: sixteen in
+  /// one kernel take a third of the time of sixteen kernels. After an error the batch is given up.
+  [[nodiscard]] Status write();
   [[nodiscard]] bool is_begun() const { return hold_ != nullptr; }
   [[nodiscard]] guint size() const { return static_cast<guint>(items_.size()); }
   [[nodiscard]] bool is_full() const { return size() == run_.batch_size; }
 
   /// The buffer of the batch, with a GstNv12TensorMeta and no times, in memory of the device or of
-  /// the host. Waits for the pictures, unless `readers_fence` says that every reader does that.
+  /// the host; what is left is written. Waits for the pictures, unless `readers_fence` says that
+  /// every reader does that.
   [[nodiscard]] Result<BufferPtr> finish(bool on_device, bool readers_fence, GstClockTime pts);
   /// Forgets the batch.
   void give_up();
@@ -70,6 +74,7 @@ class TensorMaker {
   TensorMaker(Run run, Device& device, const TensorWriter& writer, std::size_t batch_bytes);
 
   [[nodiscard]] Result<std::unique_ptr<SlotHold>> take_slot(Domain domain, Duration timeout);
+  [[nodiscard]] Result<TensorPath> try_to_add(const TensorInput& input);
   [[nodiscard]] Result<Picture> find(const TensorInput& input);
   /// A slot for a copy of the picture, which is read by this object alone: it needs no cooldown.
   [[nodiscard]] Result<Lease> take_copy(const Picture& picture, Domain domain);
@@ -79,7 +84,8 @@ class TensorMaker {
   [[nodiscard]] Status bring_to_device(Picture& picture);
   /// So that the writer can read the picture.
   [[nodiscard]] Result<TensorPath> bring(Picture& picture);
-  [[nodiscard]] Status write(Picture& picture, const GstVideoInfo& info);
+  /// Tells the picture's owner when the last kernel has read it.
+  [[nodiscard]] Status fence(Picture& picture);
   [[nodiscard]] Result<std::unique_ptr<SlotHold>> copy_to_host();
   void describe(const TensorInput& input, const Picture& picture);
 
@@ -93,6 +99,7 @@ class TensorMaker {
   std::unique_ptr<SlotHold> hold_;
   StreamHandle stream_ = nullptr;
   std::vector<GstNv12TensorItem> items_;
+  std::vector<Picture> unwritten_;              // the last of them
   std::vector<BufferPtr> read_until_finished_;  // pictures that nothing else keeps
   Duration timeout_{0};
 };

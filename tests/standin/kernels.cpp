@@ -146,33 +146,41 @@ size_t ranges_of_soak_read(const standin_launch* launch, standin_range* ranges) 
   return 2;
 }
 
-// nv12slot_nv12_to_tensor: the pixels that the launch's threads stand for, four each, by the
-// kernel's own arithmetic.
-TensorJob tensor_job_of(const standin_launch* launch) {
-  TensorJob job;
-  std::memcpy(&job, launch->parameters[0], sizeof(job));
-  return job;
+// nv12slot_nv12_to_tensor and nv12slot_nv12_to_tensors, of one job and of several: the pixels that
+// the launch's threads stand for, four each, by the kernels' own arithmetic.
+template <typename Jobs>
+std::vector<TensorJob> jobs_of(const standin_launch* launch) {
+  std::vector<TensorJob> jobs(launch->grid[2]);
+  std::memcpy(jobs.data(), launch->parameters[0],
+              std::min(sizeof(Jobs), jobs.size() * sizeof(TensorJob)));
+  return jobs;
 }
 
+template <typename Jobs>
 void run_nv12_to_tensor(const standin_launch* launch) {
-  const TensorJob job = tensor_job_of(launch);
-  const uint32_t columns = std::min(job.width, launch->grid[0] * launch->block[0] * 4);
-  const uint32_t rows = std::min(job.height, launch->grid[1] * launch->block[1]);
-  for (uint32_t y = 0; y < rows; y++) {
-    for (uint32_t x = 0; x < columns; x++) write_pixel(job, x, y);
+  for (const TensorJob& job : jobs_of<Jobs>(launch)) {
+    const uint32_t columns = std::min(job.width, launch->grid[0] * launch->block[0] * 4);
+    const uint32_t rows = std::min(job.height, launch->grid[1] * launch->block[1]);
+    for (uint32_t y = 0; y < rows; y++) {
+      for (uint32_t x = 0; x < columns; x++) write_pixel(job, x, y);
+    }
   }
 }
 
+template <typename Jobs>
 size_t ranges_of_nv12_to_tensor(const standin_launch* launch, standin_range* ranges) {
-  const TensorJob job = tensor_job_of(launch);
-  const auto width = static_cast<size_t>(job.luma_x.last) + 1;
-  const auto height = static_cast<size_t>(job.luma_y.last) + 1;
-  const size_t bytes = size_t{3} * job.width * job.height * job.element_bytes;
-  ranges[0] = {job.y, width, height, job.y_pitch, 0};
-  ranges[1] = {job.uv, width, height / 2, job.uv_pitch, 0};
-  ranges[2] = {job.tensor, bytes, 1, bytes, 1};
-  return 3;
+  size_t count = 0;
+  for (const TensorJob& job : jobs_of<Jobs>(launch)) {
+    const auto width = static_cast<size_t>(job.luma_x.last) + 1;
+    const auto height = static_cast<size_t>(job.luma_y.last) + 1;
+    const size_t bytes = size_t{3} * job.width * job.height * job.element_bytes;
+    ranges[count++] = {job.y, width, height, job.y_pitch, 0};
+    ranges[count++] = {job.uv, width, height / 2, job.uv_pitch, 0};
+    ranges[count++] = {job.tensor, bytes, 1, bytes, 1};
+  }
+  return count;
 }
+static_assert(3 * kMostTensorJobs <= kMaxKernelRanges);
 
 }  // namespace
 
@@ -183,7 +191,11 @@ std::map<std::string, Kernel>& kernels() {
        {{8, 8, 8, 8, 8, 8, 8, 8, 4, 4, 4}, run_convert_p010, ranges_of_convert_p010}},
       {"nv12slot_soak_read", {{8, 8, 8, 8, 4, 4, 8, 8}, run_soak_read, ranges_of_soak_read}},
       {"nv12slot_nv12_to_tensor",
-       {{sizeof(TensorJob)}, run_nv12_to_tensor, ranges_of_nv12_to_tensor}}};
+       {{sizeof(TensorJob)}, run_nv12_to_tensor<TensorJob>, ranges_of_nv12_to_tensor<TensorJob>}},
+      {"nv12slot_nv12_to_tensors",
+       {{sizeof(TensorJobs)},
+        run_nv12_to_tensor<TensorJobs>,
+        ranges_of_nv12_to_tensor<TensorJobs>}}};
   return *table;
 }
 

@@ -20,7 +20,7 @@ struct Kernel {
   size_t (*ranges)(const standin_launch* launch, standin_range* ranges);
 };
 
-inline constexpr size_t kMaxKernelRanges = 16;
+inline constexpr size_t kMaxKernelRanges = 64;
 
 // All registered kernels, the built-in ones included. Guarded by the driver's mutex.
 std::map<std::string, Kernel>& kernels();

@@ -101,7 +101,7 @@ TEST(RowsTest, every_processor_gives_the_same_bytes) {
     const auto write = [&](std::vector<std::uint8_t>& tensor, const TensorRows& rows) {
       const auto address = reinterpret_cast<std::uintptr_t>(tensor.data());
       EXPECT_TRUE(write_host_tensor(
-          make_tensor_job(it.spec, picture.planes(), it.width, it.height, it.colour, address),
+          make_tensor_job(it.spec, {picture.planes(), it.width, it.height, it.colour, address}),
           rows));
     };
     write(of_this, tensor_rows());
@@ -117,8 +117,8 @@ TEST(RowsTest, rows_give_what_single_pixels_give) {
     picture.draw(77);
     std::vector<std::uint8_t> by_row(it.spec.frame_bytes());
     std::vector<std::uint8_t> by_pixel(it.spec.frame_bytes());
-    TensorJob job = make_tensor_job(it.spec, picture.planes(), it.width, it.height, it.colour,
-                                    reinterpret_cast<std::uintptr_t>(by_row.data()));
+    TensorJob job = make_tensor_job(it.spec, {picture.planes(), it.width, it.height, it.colour,
+                                              reinterpret_cast<std::uintptr_t>(by_row.data())});
     ASSERT_TRUE(write_host_tensor(job, tensor_rows()));
     job.tensor = reinterpret_cast<std::uintptr_t>(by_pixel.data());
     for (std::uint32_t y = 0; y < job.height; ++y) {

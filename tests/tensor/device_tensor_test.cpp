@@ -88,7 +88,7 @@ class DeviceTensorTest : public testing::Test {
     const std::size_t before = kGuard - 16 + offset;
     upload(memory, std::vector<std::uint8_t>(bytes + 2 * kGuard, kUntouched));
     const TensorWriter writer = value(TensorWriter::open(*device_, it.spec));
-    expect_ok(writer.write(planes, it.width, it.height, it.colour, memory + before, stream_));
+    expect_ok(writer.write({planes, it.width, it.height, it.colour, memory + before}, stream_));
     const std::vector<std::uint8_t> all = download(memory, bytes + 2 * kGuard);
     const auto first = all.begin() + static_cast<std::ptrdiff_t>(before);
     const auto end = first + static_cast<std::ptrdiff_t>(bytes);
@@ -101,8 +101,9 @@ class DeviceTensorTest : public testing::Test {
     HostDevice host;
     std::vector<std::uint8_t> tensor(it.spec.frame_bytes());
     expect_ok(value(TensorWriter::open(host, it.spec))
-                  .write(picture.planes(), it.width, it.height, it.colour,
-                         reinterpret_cast<std::uintptr_t>(tensor.data()), nullptr));
+                  .write({picture.planes(), it.width, it.height, it.colour,
+                          reinterpret_cast<std::uintptr_t>(tensor.data())},
+                         nullptr));
     return tensor;
   }
   void expect_as_on_host(const TensorCase& it, std::size_t offset) {
@@ -150,7 +151,7 @@ TEST_F(DeviceTensorTest, uv_rows_at_odd_addresses_are_refused) {
   const std::uintptr_t tensor = allocate(spec.frame_bytes());
   for (const Nv12Planes& planes :
        {Nv12Planes{memory, memory + 1025, 64, 64}, Nv12Planes{memory, memory + 1024, 64, 65}}) {
-    const Status status = writer.write(planes, 16, 16, {}, tensor, stream_);
+    const Status status = writer.write({planes, 16, 16, {}, tensor}, stream_);
     ASSERT_FALSE(status);
     EXPECT_EQ(status.code(), Errc::kInvalidArgument);
     EXPECT_NE(status.error().message.find("even addresses"), std::string::npos)
@@ -168,7 +169,7 @@ TEST_F(DeviceTensorTest, a_tensor_is_one_kernel_in_the_callers_stream_and_is_not
   standin_.reset();
   {
     const standin::StreamGate gate(stream_);
-    expect_ok(writer.write(planes, 32, 32, {}, tensor, stream_));
+    expect_ok(writer.write({planes, 32, 32, {}, tensor}, stream_));
     EXPECT_GE(standin_.pending_operations(0), 2u) << "the gate and the kernel behind it";
     EXPECT_EQ(standin_.calls("cuLaunchKernel"), 1u);
     for (const char* call : {"cuStreamSynchronize", "cuCtxSynchronize", "cuMemAllocFromPoolAsync",
@@ -179,12 +180,56 @@ TEST_F(DeviceTensorTest, a_tensor_is_one_kernel_in_the_callers_stream_and_is_not
   expect_ok(device_->synchronize(stream_));
 }
 
-TEST_F(DeviceTensorTest, the_first_writer_of_a_device_launches_the_kernel_once) {
+// Of several sizes, in one launch for up to 16.
+TEST_F(DeviceTensorTest, many_pictures_become_the_tensors_that_each_becomes_alone) {
+  constexpr std::size_t kCount = 19;
+  const TensorSpec spec{.width = 40, .height = 24, .type = TensorType::kF16};
+  const TensorWriter writer = value(TensorWriter::open(*device_, spec));
+  const std::size_t bytes = spec.frame_bytes();
+  const std::uintptr_t together = allocate(kCount * bytes);
+  const std::uintptr_t apart = allocate(kCount * bytes);
+  std::vector<TensorPicture> pictures;
+  for (std::size_t i = 0; i < kCount; ++i) {
+    const auto side = static_cast<std::uint32_t>(16 + 2 * i);
+    Picture picture(side, 20, side, side);
+    picture.draw(static_cast<unsigned>(i));
+    pictures.push_back({.planes = upload(picture, side, 20),
+                        .width = side,
+                        .height = 20,
+                        .colour = {.full_range = i % 2 == 0},
+                        .tensor = apart + i * bytes});
+  }
+  for (const TensorPicture& picture : pictures) expect_ok(writer.write(picture, stream_));
+  for (std::size_t i = 0; i < kCount; ++i) pictures[i].tensor = together + i * bytes;
+  if (standin_.present()) standin_.reset();
+  expect_ok(writer.write(pictures, stream_));
+  if (standin_.present()) {
+    EXPECT_EQ(standin_.calls("cuLaunchKernel"), 2u);
+  }
+  EXPECT_EQ(download(together, kCount * bytes), download(apart, kCount * bytes));
+}
+
+TEST_F(DeviceTensorTest, one_picture_that_cannot_be_leaves_the_others_unwritten) {
+  const TensorSpec spec{.width = 8, .height = 8};
+  const TensorWriter writer = value(TensorWriter::open(*device_, spec));
+  Picture picture(16, 16, 16, 16);
+  const Nv12Planes planes = upload(picture, 16, 16);
+  const std::uintptr_t tensor = allocate(spec.frame_bytes());
+  const std::vector<std::uint8_t> untouched(spec.frame_bytes(), kUntouched);
+  upload(tensor, untouched);
+  const TensorPicture pictures[] = {{planes, 16, 16, {}, tensor}, {planes, 15, 16, {}, tensor}};
+  const Status status = writer.write(pictures, stream_);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Errc::kInvalidArgument);
+  EXPECT_EQ(download(tensor, spec.frame_bytes()), untouched);
+}
+
+TEST_F(DeviceTensorTest, the_first_writer_of_a_device_launches_each_kernel_once) {
   NEEDS_STANDIN();
   const std::uint64_t allocations = standin_.live_allocations(0);
   standin_.reset();
   EXPECT_TRUE(TensorWriter::open(*device_, {}));
-  EXPECT_EQ(standin_.calls("cuLaunchKernel"), 1u);
+  EXPECT_EQ(standin_.calls("cuLaunchKernel"), 2u);
   EXPECT_EQ(standin_.live_allocations(0), allocations);
 }
 
@@ -231,11 +276,11 @@ TEST_F(DeviceTensorTest, the_picture_is_read_and_the_tensor_written_in_the_calle
   const StreamHandle other = value(device_->take_stream());
   {
     const standin::StreamGate gate(stream_);
-    expect_ok(writer.write(planes, 32, 32, {}, tensor, stream_));
+    expect_ok(writer.write({planes, 32, 32, {}, tensor}, stream_));
     // Reading beside it is no harm; a second writer is.
-    expect_ok(writer.write(planes, 32, 32, {}, another, other));
+    expect_ok(writer.write({planes, 32, 32, {}, another}, other));
     EXPECT_EQ(standin_.hazards(), 0u) << standin_.last_hazard();
-    expect_ok(writer.write(planes, 32, 32, {}, tensor, other));
+    expect_ok(writer.write({planes, 32, 32, {}, tensor}, other));
     EXPECT_EQ(standin_.hazards(), 1u);
   }
   expect_ok(device_->synchronize(stream_));
@@ -260,7 +305,7 @@ TEST_F(DeviceTensorTest, a_peers_picture_is_read_in_place) {
 
   const std::uintptr_t tensor = allocate(it.spec.frame_bytes());
   const TensorWriter writer = value(TensorWriter::open(*device_, it.spec));
-  expect_ok(writer.write(planes, it.width, it.height, it.colour, tensor, stream_));
+  expect_ok(writer.write({planes, it.width, it.height, it.colour, tensor}, stream_));
   const std::vector<double> values = values_of(it.spec, download(tensor, it.spec.frame_bytes()));
   const std::vector<double> expected = values_of(it.spec, on_host(it, picture));
   for (std::size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(values[i], expected[i], 1e-3) << i;

@@ -57,8 +57,8 @@ int run(const std::vector<std::string>& arguments) {
   const Result<TensorWriter> writer = TensorWriter::open(host, spec);
   if (!writer) return fail(writer.error().message);
   std::vector<float> tensor(spec.frame_bytes() / sizeof(float));
-  const Status written = writer->write(planes, width, height, colour,
-                                       reinterpret_cast<std::uintptr_t>(tensor.data()), nullptr);
+  const Status written = writer->write(
+      {planes, width, height, colour, reinterpret_cast<std::uintptr_t>(tensor.data())}, nullptr);
   if (!written) return fail(written.error().message);
   std::ofstream output(arguments[9], std::ios::binary);
   output.write(reinterpret_cast<const char*>(tensor.data()),

@@ -61,14 +61,14 @@ class TensorWriterTest : public testing::Test {
       reinterpret_cast<std::uint8_t*>(planes.uv)[i] = i % 2 == 0 ? u : v;
     }
     Tensor tensor(spec);
-    EXPECT_TRUE(open(spec).write(planes, 16, 16, colour, tensor.address(), nullptr));
+    EXPECT_TRUE(open(spec).write({planes, 16, 16, colour, tensor.address()}, nullptr));
     return tensor.values();
   }
   /// That write() refuses, and says this word.
   void expect_refused(const Nv12Planes& planes, std::uint32_t width, std::uint32_t height,
                       std::uintptr_t tensor, const std::string& word) {
     const Status status =
-        open({.width = 8, .height = 8}).write(planes, width, height, {}, tensor, nullptr);
+        open({.width = 8, .height = 8}).write({planes, width, height, {}, tensor}, nullptr);
     ASSERT_FALSE(status) << word;
     EXPECT_EQ(status.code(), Errc::kInvalidArgument);
     EXPECT_NE(status.error().message.find(word), std::string::npos) << status.error().message;
@@ -85,8 +85,8 @@ TEST_P(EveryCaseTest, every_value_is_what_the_definitions_say) {
   Picture picture(it.width, it.height, it.width + 6, it.width + 10);
   picture.draw(31);
   Tensor tensor(it.spec);
-  ASSERT_TRUE(open(it.spec).write(picture.planes(), it.width, it.height, it.colour,
-                                  tensor.address(), nullptr));
+  ASSERT_TRUE(open(it.spec).write(
+      {picture.planes(), it.width, it.height, it.colour, tensor.address()}, nullptr));
   EXPECT_TRUE(tensor.guards_are_untouched());
   const std::vector<double> expected = expected_tensor(it, picture);
   const std::vector<double> values = tensor.values();
@@ -170,7 +170,7 @@ TEST_F(TensorWriterTest, one_writer_serves_pictures_of_any_size_from_several_thr
     Picture picture(width, 54, width, width);
     picture.draw(width);
     Tensor tensor(spec);
-    EXPECT_TRUE(writer.write(picture.planes(), width, 54, {}, tensor.address(), nullptr));
+    EXPECT_TRUE(writer.write({picture.planes(), width, 54, {}, tensor.address()}, nullptr));
     return tensor.bytes();
   };
   std::vector<std::vector<std::uint8_t>> alone;
