@@ -492,7 +492,7 @@ gboolean tensor_src_query(GstPad* pad, GstObject* parent, GstQuery* query) {
     GstCaps* filter = nullptr;
     gst_query_parse_caps(query, &filter);
     const CapsPtr system = tensor_caps(settings_of(tensor));
-    CapsPtr caps = caps_in_both_memories(system.get(), tensor.device.get() != nullptr);
+    CapsPtr caps = caps_in_both_memories(system.get(), may_use_device(tensor, pad));
     if (filter != nullptr) {
       caps.reset(gst_caps_intersect_full(filter, caps.get(), GST_CAPS_INTERSECT_FIRST));
     }

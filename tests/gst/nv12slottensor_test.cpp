@@ -3,6 +3,7 @@
 #include <memory>
 #include <thread>
 
+#include "../standin/standin_control.h"
 #include "gst_test.h"
 #include "nv12slot/cuda_device.h"
 
@@ -434,6 +435,47 @@ TEST_F(TensorDeviceTest, pictures_of_the_host_are_copied_to_the_device) {
   for (const float value : elements<float>(tensor.get())) ASSERT_NEAR(value, 1, 1e-3);
 }
 
+// Downstream is slow, and meanwhile all cameras go on.
+TEST_F(TensorDeviceTest, pictures_that_are_there_together_are_written_by_one_kernel) {
+  const standin::Control& standin = standin::control();
+  if (!standin.present()) GTEST_SKIP() << "needs the stand-in driver";
+  open("width=8 height=8 scale-mode=stretch batch-size=3 batch-timeout=60000000000", kCudaTensors);
+  const std::vector<GstHarness*> cameras{harness_, camera("sink_1"), camera("sink_2")};
+  for (GstHarness* it : cameras) caps(it, 16, 16, ",colorimetry=bt709");
+  const auto push = [&] {
+    std::uint8_t luma = 16;  // black, and brighter ones
+    for (GstHarness* it : cameras) {
+      const guint64 before = counter(element_, "pictures");
+      gst_harness_push(it, plain(16, 16, luma).release());
+      luma += 100;
+      // In this order while they are taken.
+      for (int i = 0; i < 100 && counter(element_, "pictures") == before; ++i) g_usleep(100);
+    }
+  };
+  std::atomic<bool> is_blocked{false};
+  const ObjectPtr<GstPad> src(gst_element_get_static_pad(element_, "src"));
+  const gulong block = gst_pad_add_probe(
+      src.get(), static_cast<GstPadProbeType>(GST_PAD_PROBE_TYPE_BLOCK | GST_PAD_PROBE_TYPE_BUFFER),
+      [](GstPad*, GstPadProbeInfo*, gpointer blocked) {
+        static_cast<std::atomic<bool>*>(blocked)->store(true);
+        return GST_PAD_PROBE_OK;
+      },
+      &is_blocked, nullptr);
+  push();
+  while (!is_blocked) std::this_thread::yield();
+  push();
+  standin.reset();
+  gst_pad_remove_probe(src.get(), block);
+  pull();
+  const BufferPtr tensor = pull();
+  EXPECT_EQ(standin.calls("cuLaunchKernel"), 1U);
+  const std::vector<float> values = elements<float>(tensor.get());
+  ASSERT_EQ(values.size(), 3U * 3 * 64);
+  EXPECT_NEAR(values.front(), 0, 1e-3);
+  EXPECT_NEAR(values[3 * 64], 100.0 / 219, 1e-3);
+  EXPECT_NEAR(values.back(), 200.0 / 219, 1e-3);
+}
+
 TEST_F(TensorDeviceTest, tensors_come_to_the_host_where_downstream_is_there) {
   open("width=16 height=16 scale-mode=stretch", "other/tensors");
   caps(harness_, 16, 16, ",colorimetry=bt709");
@@ -502,6 +544,14 @@ TEST(TensorLaunch, pictures_of_an_odd_size_are_refused) {
       "fakesink");
   EXPECT_FALSE(result.eos);
   EXPECT_NE(result.error.find("63 x 31"), std::string::npos) << result.error;
+}
+
+TEST(TensorLaunch, tensors_of_a_device_can_be_asked_for_in_a_launch_line) {
+  if (cuda_device_count() == 0) GTEST_SKIP() << "no CUDA device";
+  reset_pool();
+  const RunResult result = play(
+      "videotestsrc num-buffers=2 ! nv12slottensor ! other/tensors(memory:CUDAMemory) ! fakesink");
+  EXPECT_TRUE(result.eos) << result.error;
 }
 
 TEST(TensorLaunch, slots_become_tensors_until_the_end) {
