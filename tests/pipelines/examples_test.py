@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """examples_test.py MEAN_LUMA [PLANES TENSORS]: runs the programs in pipelines/examples on the host and, where
 CUDA works, on device 0. PLANES and TENSORS are given where there are bindings for Python."""
+import os
 import subprocess
 import sys
 
@@ -22,6 +23,12 @@ def report(well, name, output="", skip=None):
 def run(*command):
     ran = subprocess.run(command, text=True, timeout=120, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     return ran.returncode, ran.stdout
+
+
+def is_in_place(device):
+    status, output = run(sys.executable, os.path.join(os.path.dirname(__file__), "in_place.py"),
+                         os.path.dirname(planes), device)
+    report(status == 0 and output == "in place\n", "planes and tensors are read where they are", output)
 
 
 def python_has(code):
@@ -49,6 +56,7 @@ if in_python:
         # 43 of 64 rows are white, the others the letterbox's grey.
         report(status == 0 and output.splitlines() == [f"camera{n}: 70 pictures, mean 0.819" for n in (0, 1)],
                "tensors.py reads with NumPy and keeps no slot", output)
+        is_in_place("-1")
     else:
         report(True, "planes.py and tensors.py read with NumPy", skip="no NumPy 1.23, or no PyGObject")
     if python_has("import gi, torch; assert torch.cuda.is_available()"):
@@ -58,6 +66,7 @@ if in_python:
         status, output = run(sys.executable, tensors, "--device", "0", SOURCE.format(20), SOURCE.format(20))
         report(status == 0 and output.splitlines() == [f"camera{n}: 20 pictures, mean 0.819" for n in (0, 1)],
                "tensors.py reads with PyTorch", output)
+        is_in_place("0")
     else:
         report(True, "planes.py and tensors.py read with PyTorch", skip="no PyTorch with a CUDA device")
 print(f"1..{number}")
