@@ -21,6 +21,8 @@ class PushedBin {
 
   /// False where an element is missing.
   [[nodiscard]] bool is_valid() const { return bin_ != nullptr; }
+  /// The pad that takes.
+  [[nodiscard]] GstPad* sink() const { return sink_; }
   /// Returns when the buffer went through; false when an element did not take it.
   [[nodiscard]] bool push(GstBuffer* buffer);
 

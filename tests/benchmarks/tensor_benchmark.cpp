@@ -87,8 +87,9 @@ void BM_Host(benchmark::State& state) {
     const Nv12Planes planes{address, address + std::size_t{kPictureWidth} * kPictureHeight,
                             kPictureWidth, kPictureWidth};
     const auto start = steady_clock::now();
-    failed |= !writer->write(planes, kPictureWidth, kPictureHeight, colour,
-                             reinterpret_cast<std::uintptr_t>(tensor.data()), nullptr);
+    failed |= !writer->write({planes, kPictureWidth, kPictureHeight, colour,
+                              reinterpret_cast<std::uintptr_t>(tensor.data())},
+                             nullptr);
     const auto written = steady_clock::now();
     failed |= !rival.push(pictures[i]);
     const auto pushed = steady_clock::now();

@@ -1,36 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "reader_kernels.h"
 
-#include <dlfcn.h>
-#include <fmt/format.h>
-
-#include <cstdio>
-#include <cstdlib>
-
 #include "cuda_context.h"
+#include "driver_symbol.h"
 
 // reader_kernels.cu, compiled and embedded by the build.
 extern "C" const unsigned char nv12slot_reader_kernels_fatbin[];
 
 namespace nv12slot::gpu {
-namespace {
-
-void check(const Status& status) {
-  if (status) return;
-  fmt::print(stderr, "{}\n", status.error().message);
-  std::abort();
-}
-
-/// What the library itself has no use for.
-template <typename Function>
-Function* driver_symbol(const char* name) {
-  void* symbol = dlsym(dlopen("libcuda.so.1", RTLD_NOW), name);
-  if (symbol == nullptr) check(Error{Errc::kNoDevice, name});
-  return reinterpret_cast<Function*>(symbol);
-}
-
-}  // namespace
-
 ReaderKernels::ReaderKernels(Device& device)
     : device_(device), driver_(*CudaDriver::get().value()) {
   const CurrentContext current(driver_, static_cast<CUcontext>(device_.context()));
