@@ -137,7 +137,11 @@ Result<Lease> DomainPool::acquire(const AcquireRequest& request) {
     // So may have the search for a slot. From here on cancel() finds this thread waiting.
     if (is_cancelled()) continue;
     ++waiting_;
-    clock_.wait_until(changed_, lock, std::min(*deadline, next_change(shelf(wanted.value().kind))));
+    TimePoint next = next_change(shelf(wanted.value().kind));
+    if (slot.code() == Errc::kQuotaExceeded) {
+      for (const Shelf& any : shelves_) next = std::min(next, next_change(any));
+    }
+    clock_.wait_until(changed_, lock, std::min(*deadline, next));
     --waiting_;
   }
 }
@@ -149,7 +153,14 @@ Result<Slot*> DomainPool::try_acquire(const AcquireRequest& request, const Wante
   settle_by_time(shelf);
 
   const auto charge = [&] { return request.quota == nullptr || request.quota->charge(domain); };
-  if (!charge() && !settle_by_fences(shelf, charge)) {
+  bool charged = charge();
+  // A quota is one for all kinds: what it counts may cool on any shelf.
+  for (auto any = shelves_.begin(); !charged && any != shelves_.end(); ++any) {
+    settle_by_time(*any);
+    // Asked once more at the end: the mutex was dropped, and what came back meanwhile told nobody.
+    charged = charge() || settle_by_fences(*any, charge) || charge();
+  }
+  if (!charged) {
     return Error{Errc::kQuotaExceeded,
                  fmt::format("the source has {} slots of {} in use or cooling, its quota",
                              request.quota->limit(), name_of(domain))};

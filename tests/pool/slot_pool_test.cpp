@@ -6,6 +6,7 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -477,6 +478,73 @@ TEST_F(SlotPoolTest, completed_fences_give_a_source_its_quota_back) {
   EXPECT_EQ(acquire({.quota = quota}).code(), Errc::kQuotaExceeded);
   gpu().complete_all();
   EXPECT_TRUE(acquire({.quota = quota}));
+}
+
+TEST_F(SlotPoolTest, quota_that_cools_as_bytes_comes_back_to_a_picture) {
+  const AcquireRequest picture{.quota = std::make_shared<Quota>(1)};
+  const AcquireRequest bytes{.domain = 0, .quota = picture.quota, .bytes = 1000};
+  (void)std::move(pool_.acquire(bytes)).value();
+  EXPECT_EQ(acquire(picture).code(), Errc::kQuotaExceeded);
+  clock_.advance(milliseconds(50));
+  EXPECT_TRUE(acquire(picture));
+}
+
+TEST_F(SlotPoolTest, quota_that_waits_for_a_fence_as_bytes_comes_back_to_a_picture) {
+  gpu().set_auto_complete(false);
+  const AcquireRequest picture{.quota = std::make_shared<Quota>(1)};
+  {
+    Lease bytes =
+        std::move(pool_.acquire({.domain = 0, .quota = picture.quota, .bytes = 1000})).value();
+    bytes.set_needs_cooldown(false);
+    bytes.add_fence(fence(bytes));
+  }
+  EXPECT_EQ(acquire(picture).code(), Errc::kQuotaExceeded);
+  gpu().complete_all();
+  EXPECT_TRUE(acquire(picture));
+}
+
+TEST_F(SlotPoolTest, blocked_acquire_of_a_picture_gets_the_quota_that_cooled_as_bytes) {
+  const AcquireRequest picture{.on_exhausted = OnExhausted::kBlock,
+                               .timeout = std::chrono::hours(1),
+                               .quota = std::make_shared<Quota>(1)};
+  (void)std::move(pool_.acquire({.domain = 0, .quota = picture.quota, .bytes = 1000})).value();
+  std::atomic<bool> done{false};
+  std::thread camera([&] {
+    EXPECT_TRUE(acquire(picture));
+    done = true;
+  });
+  clock_.wait_for_waiter();
+  clock_.advance(milliseconds(50));
+  for (int i = 0; i < 5000 && !done; ++i) std::this_thread::sleep_for(milliseconds(1));
+  EXPECT_TRUE(done) << "waits for nothing but its deadline";
+  clock_.advance(std::chrono::hours(2));
+  camera.join();
+}
+
+// camera                                  somebody else
+// ------                                  -------------
+// acquire: the quota is used up
+// asks another slot's fence, the mutex
+// dropped (hook)
+//                                         gives the quota's slot back: nobody waits, nobody is told
+// the fence has failed
+// has the quota
+TEST_F(SlotPoolTest, quota_that_comes_back_while_a_fence_fails_is_not_missed) {
+  const auto quota = std::make_shared<Quota>(1);
+  std::optional<Lease> held = take({.quota = quota});
+  held->set_needs_cooldown(false);
+  {
+    Lease bad = take();
+    bad.set_needs_cooldown(false);
+    bad.add_fence(fence(bad));
+  }
+  gpu().fail("is_complete", Errc::kDeviceFailed);
+  gpu().set_hook([&](const FakeCall& call) {
+    if (call.name == "is_complete") held.reset();
+  });
+  EXPECT_TRUE(acquire({.quota = quota}));
+  EXPECT_EQ(pool_.stats(0).quarantined, 1u);
+  gpu().set_hook({});
 }
 
 TEST_F(SlotPoolTest, failed_allocation_gives_the_quota_back) {
