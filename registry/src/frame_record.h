@@ -25,7 +25,8 @@ struct FrameRecord {
 
   std::atomic<unsigned> references{1};
   std::atomic<bool> all_readers_fence{false};
-  unsigned held_by_id = 0;  ///< of the references; guarded by the registry's mutex
+  unsigned held_by_id = 0;   ///< of the references; guarded by the registry's mutex
+  bool was_evicted = false;  ///< lost those by id, and gets no more; guarded likewise
 
   Mutex mutex;
   std::vector<Fence> fences NV12SLOT_GUARDED_BY(mutex);

@@ -117,7 +117,9 @@ FrameRef FrameRegistry::lookup(FrameId id) {
 bool FrameRegistry::hold(FrameId id) {
   MutexLock lock(table_->mutex);
   FrameRecord* record = table_->find(id);
-  if (record == nullptr || !try_reference(*record)) {
+  // References by id are told apart by nothing: one that was taken after an eviction would be given
+  // back by a holder that the eviction took its own from.
+  if (record == nullptr || record->was_evicted || !try_reference(*record)) {
     ++table_->stats.stale_lookups;
     return false;
   }
@@ -186,6 +188,7 @@ std::size_t FrameRegistry::evict_old() {
       if (record == nullptr || record->held_by_id == 0) continue;
       if (now - record->attached <= table_->age_limit) continue;
       evicted.push_back({record, std::exchange(record->held_by_id, 0U)});
+      record->was_evicted = true;
       --table_->stats.held;
       ++table_->stats.evicted;
     }

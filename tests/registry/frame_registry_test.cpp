@@ -271,6 +271,24 @@ TEST_F(FrameRegistryTest, eviction_takes_references_by_id_and_never_owned_ones) 
   EXPECT_EQ(registry_.stats().frames, 1u);
 }
 
+// late consumer                another consumer            eviction
+//   hold()
+//                                                           takes it
+//                                hold()
+//   unhold(): must not give back what the other has
+TEST_F(FrameRegistryTest, evicted_holder_cannot_give_back_what_somebody_else_took_later) {
+  Source source(clock_, "camera");
+  registry_.set_age_limit(std::chrono::seconds(10));
+  FrameRef owned = attach(source);
+  const FrameId id = owned.id();
+  ASSERT_TRUE(registry_.hold(id));
+  clock_.advance(std::chrono::seconds(11));
+  EXPECT_EQ(registry_.evict_old(), 1u);
+  EXPECT_FALSE(registry_.hold(id)) << "could not be told from the one that was taken away";
+  EXPECT_FALSE(registry_.unhold(id));
+  EXPECT_TRUE(registry_.lookup(id));
+}
+
 FrameRegistry* g_logging_registry = nullptr;
 unsigned g_evictions_said = 0;
 

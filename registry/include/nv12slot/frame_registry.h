@@ -20,7 +20,7 @@ struct RegistryStats {
   unsigned frames = 0;  ///< frames with a reference now
   unsigned held = 0;    ///< of these, held by id
   std::uint64_t attached = 0, released = 0, evicted = 0;
-  std::uint64_t stale_lookups = 0;  ///< lookups of an id whose frame is gone
+  std::uint64_t stale_lookups = 0;  ///< lookups and holds of an id whose frame is gone or evicted
 };
 
 /// Every frame that somebody can read. One instance in a process (Process::get()); tests make
@@ -50,7 +50,8 @@ class FrameRegistry {
   /// The frame of that name; an empty reference when it is gone (its id is never used again).
   [[nodiscard]] FrameRef lookup(FrameId id);
 
-  /// Takes a reference by id; false when the frame is gone.
+  /// Takes a reference by id; false when the frame is gone, or was evicted once, although others
+  /// may still have it.
   [[nodiscard]] bool hold(FrameId id);
   /// Gives one back; false when the frame is gone, evicted, or not held by id.
   bool unhold(FrameId id);
