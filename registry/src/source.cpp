@@ -71,11 +71,22 @@ void Source::close() {
   MutexLock lock(state_->mutex);
   state_->refusing = true;
   state_->closed = true;
-  const auto others_call_back = [&]() NV12SLOT_TSA(no_thread_safety_analysis) {
-    return std::any_of(state_->calling_back.begin(), state_->calling_back.end(),
-                       [&](std::thread::id id) { return id != self; });
-  };
-  while (others_call_back()) state_->changed.wait(lock);
+  using Call = SourceState::Call;
+  std::vector<Call>& calls = state_->calling_back;
+  bool from_callback = false;
+  for (Call& call : calls) {
+    if (call.thread != self) continue;
+    call.is_closing = from_callback = true;
+    state_->changed.notify_all();  // another callback's close() waits for this one no longer
+  }
+  while (std::any_of(calls.begin(), calls.end(), [&](const Call& call) {
+    return call.thread != self && !(from_callback && call.is_closing);
+  })) {
+    state_->changed.wait(lock);
+  }
+  for (Call& call : calls) {
+    if (call.thread == self) call.is_closing = false;
+  }
 }
 
 SourceStats Source::stats() const {

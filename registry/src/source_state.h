@@ -27,7 +27,12 @@ struct SourceState {
   CondVar changed;
   bool refusing NV12SLOT_GUARDED_BY(mutex) = false;
   bool closed NV12SLOT_GUARDED_BY(mutex) = false;
-  std::vector<std::thread::id> calling_back NV12SLOT_GUARDED_BY(mutex);
+  /// A callback that runs.
+  struct Call {
+    std::thread::id thread;
+    bool is_closing = false;  ///< it is in Source::close()
+  };
+  std::vector<Call> calling_back NV12SLOT_GUARDED_BY(mutex);
   SourceStats stats NV12SLOT_GUARDED_BY(mutex);
 };
 
@@ -37,12 +42,12 @@ void SourceState::call_back(Callback callback) {
   {
     MutexLock lock(mutex);
     if (closed) return;
-    calling_back.push_back(self);
+    calling_back.push_back({self});
   }
   callback();
   MutexLock lock(mutex);
   for (auto it = calling_back.begin(); it != calling_back.end(); ++it) {
-    if (*it == self) {
+    if (it->thread == self) {
       calling_back.erase(it);
       break;
     }

@@ -197,5 +197,30 @@ TEST_F(SourceTest, close_may_be_called_from_a_callback) {
   EXPECT_EQ(source.begin_frame().code(), Errc::kSourceClosed);
 }
 
+// one consumer                 another
+//   callback runs
+//                                callback runs
+//   close()                      close()
+// Each would wait for the other's callback for ever.
+TEST_F(SourceTest, close_may_be_called_from_the_callbacks_of_two_threads_at_once) {
+  auto source = std::make_unique<Source>(clock_, "camera");
+  std::atomic<int> running{0};
+  std::atomic<int> ended{0};
+  const auto close_once_both_run = [&](FrameId) {
+    ++running;
+    while (running < 2) std::this_thread::yield();
+    source->close();
+    ++ended;
+  };
+  FrameRef one = attach(*source, close_once_both_run);
+  FrameRef two = attach(*source, close_once_both_run);
+  std::thread consumer([&] { one.reset(); });
+  std::thread another([&] { two.reset(); });
+  consumer.join();
+  another.join();
+  source.reset();
+  EXPECT_EQ(ended, 2);
+}
+
 }  // namespace
 }  // namespace nv12slot

@@ -66,8 +66,9 @@ class Source {
   [[nodiscard]] bool wait_until_idle(TimePoint deadline);
 
   /// Refuses new frames and ends all callbacks: waits for those that run on other threads now, and
-  /// none fires once it returns. Frames stay readable. May be called from a callback, which it
-  /// does not wait for, and more than once.
+  /// none fires once it returns. Frames stay readable. May be called more than once, and from a
+  /// callback, where it waits neither for that one nor for others that are in close() too: each
+  /// would wait for the other.
   void close();
 
   [[nodiscard]] SourceStats stats() const;
