@@ -132,18 +132,18 @@ class Everything {
     const auto quota = std::make_shared<Quota>(8);
     while (!stopping_) {
       Source source(pool_.clock(), "camera", quota);
-      std::atomic<bool> is_closed{false};
+      const auto is_closed = std::make_shared<std::atomic<bool>>(false);
       for (unsigned left = 1 + dice.below(60); left > 0 && !stopping_; --left) {
         play_frame(dice, source, is_closed);
       }
       if (dice.one_in(2)) source.refuse();
       if (dice.one_in(3)) (void)source.wait_until_idle(pool_.clock().now() + milliseconds(2));
       source.close();
-      is_closed = true;
-    }  // callbacks that fire from here on would use what is gone
+      *is_closed = true;
+    }  // a callback that fires from here on would use a source that is gone
   }
 
-  void play_frame(Dice& dice, Source& source, std::atomic<bool>& is_closed) {
+  void play_frame(Dice& dice, Source& source, const std::shared_ptr<std::atomic<bool>>& is_closed) {
     Result<InFlight> guard = source.begin_frame();
     if (!guard) return;  // a callback has closed the source
     Result<Lease> lease = pool_.acquire(request(dice, source.quota()));
@@ -165,9 +165,12 @@ class Everything {
 
     ReleaseCallback on_release;
     if (dice.one_in(2)) {
-      on_release = [this, &source, &is_closed, closes = dice.one_in(50)](FrameId) {
-        check(!is_closed, "a callback fired after close()");
+      on_release = [this, &source, is_closed, dwells = dice.one_in(8),
+                    closes = dice.one_in(50)](FrameId) {
+        check(!*is_closed, "a callback fired after close()");
         if (closes) source.close();
+        if (dwells) std::this_thread::sleep_for(milliseconds(1));
+        check(!*is_closed, "close() did not wait for a callback");
       };
     }
     FrameRef frame = registry_.attach(std::move(lease).value(), std::move(guard).value(), number,
