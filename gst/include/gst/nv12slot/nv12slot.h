@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
+#include <gst/nv12slot/nv12slot-version.h>
 #include <gst/nv12slot/nv12slotbufferpool.h>
 #include <gst/nv12slot/nv12slotcontext.h>
 #include <gst/nv12slot/nv12slotdlpack.h>
