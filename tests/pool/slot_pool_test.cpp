@@ -6,6 +6,8 @@
 #include <array>
 #include <atomic>
 #include <cstdlib>
+#include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <string>
@@ -595,9 +597,17 @@ TEST_F(SlotPoolTest, quarantined_lease_is_never_handed_out_again) {
 // its lock there.
 TEST_F(SlotPoolTest, no_lock_is_held_across_a_device_call) {
   set_cap(2);
-  std::set<std::string> seen;
-  gpu().set_hook([&](const FakeCall& call) {
-    seen.insert(call.name);
+  // The reaper's thread calls too, and may still be in the hook when this ends.
+  struct Seen {
+    std::mutex mutex;
+    std::set<std::string> names;
+  };
+  const auto seen = std::make_shared<Seen>();
+  gpu().set_hook([this, seen](const FakeCall& call) {
+    {
+      const std::lock_guard<std::mutex> lock(seen->mutex);
+      seen->names.insert(call.name);
+    }
     (void)pool_.stats(0);
   });
   {
@@ -612,10 +622,11 @@ TEST_F(SlotPoolTest, no_lock_is_held_across_a_device_call) {
   larger.set_needs_cooldown(false);
   larger.release();
   Lease largest = take({.width = 1024, .height = 1024});  // retires the one before
-  for (const char* name : {"allocate", "take_stream", "take_event", "record", "is_complete"}) {
-    EXPECT_TRUE(seen.contains(name)) << name;
-  }
   gpu().set_hook(nullptr);
+  const std::lock_guard<std::mutex> lock(seen->mutex);
+  for (const char* name : {"allocate", "take_stream", "take_event", "record", "is_complete"}) {
+    EXPECT_TRUE(seen->names.contains(name)) << name;
+  }
 }
 
 TEST_F(SlotPoolTest, no_lock_is_held_while_an_idle_slot_gives_its_memory_to_a_larger_one) {
