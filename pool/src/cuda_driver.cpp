@@ -39,7 +39,11 @@ Result<const CudaDriver*> load() {
   }
   NV12SLOT_CUDA_FUNCTIONS(NV12SLOT_CUDA_LOOK_UP)
 #undef NV12SLOT_CUDA_LOOK_UP
-  driver.cuFuncLoad = reinterpret_cast<decltype(driver.cuFuncLoad)>(dlsym(library, "cuFuncLoad"));
+#define NV12SLOT_CUDA_LOOK_UP(function, ...) \
+  driver.function =                          \
+      reinterpret_cast<decltype(driver.function)>(dlsym(library, NV12SLOT_SYMBOL(function)));
+  NV12SLOT_CUDA_OPTIONAL_FUNCTIONS(NV12SLOT_CUDA_LOOK_UP)
+#undef NV12SLOT_CUDA_LOOK_UP
 
   if (const Status status = NV12SLOT_CUDA(driver, cuInit, 0); !status) {
     return Error{status.code() == Errc::kExiting ? Errc::kExiting : Errc::kNoDevice,

@@ -4,49 +4,10 @@
 // Only here: the rest of the library sees CUDA through this header, or not at all.
 #include <cuda.h>
 
-#include "nv12slot/result.h"
+#include <type_traits>
 
-// What the library calls of the driver, and nothing else. cuda.h renames some of these to the
-// version that its declarations belong to (cuMemAlloc to cuMemAlloc_v2); a name given to another
-// macro is renamed on the way, so that fields, types and looked-up symbols agree.
-#define NV12SLOT_CUDA_FUNCTIONS(X)     \
-  X(cuInit)                            \
-  X(cuGetErrorName)                    \
-  X(cuGetErrorString)                  \
-  X(cuDeviceGet)                       \
-  X(cuDeviceGetCount)                  \
-  X(cuDeviceGetAttribute)              \
-  X(cuDeviceGetName)                   \
-  X(cuDeviceCanAccessPeer)             \
-  X(cuDevicePrimaryCtxRetain)          \
-  X(cuDevicePrimaryCtxRelease)         \
-  X(cuCtxPushCurrent)                  \
-  X(cuCtxPopCurrent)                   \
-  X(cuCtxGetStreamPriorityRange)       \
-  X(cuCtxEnablePeerAccess)             \
-  X(cuThreadExchangeStreamCaptureMode) \
-  X(cuMemPoolCreate)                   \
-  X(cuMemPoolDestroy)                  \
-  X(cuMemPoolSetAttribute)             \
-  X(cuMemPoolSetAccess)                \
-  X(cuMemAllocFromPoolAsync)           \
-  X(cuMemFreeAsync)                    \
-  X(cuMemAlloc)                        \
-  X(cuMemFree)                         \
-  X(cuStreamCreateWithPriority)        \
-  X(cuStreamDestroy)                   \
-  X(cuStreamSynchronize)               \
-  X(cuStreamWaitEvent)                 \
-  X(cuEventCreate)                     \
-  X(cuEventDestroy)                    \
-  X(cuEventQuery)                      \
-  X(cuEventRecord)                     \
-  X(cuMemcpyAsync)                     \
-  X(cuMemcpy2DAsync)                   \
-  X(cuModuleLoadData)                  \
-  X(cuModuleUnload)                    \
-  X(cuModuleGetFunction)               \
-  X(cuLaunchKernel)
+#include "cuda_functions.h"
+#include "nv12slot/result.h"
 
 namespace nv12slot {
 
@@ -55,9 +16,10 @@ struct CudaDriver {
 #define NV12SLOT_CUDA_FIELD(function) decltype(&::function) function = nullptr;
   NV12SLOT_CUDA_FUNCTIONS(NV12SLOT_CUDA_FIELD)
 #undef NV12SLOT_CUDA_FIELD
-  // What the library can do without, and toolkits need not declare: nullptr where the driver has
-  // none.
-  CUresult (*cuFuncLoad)(CUfunction) = nullptr;  // since 12.4
+#define NV12SLOT_CUDA_OPTIONAL_FIELD(function, ...) \
+  std::add_pointer_t<__VA_ARGS__> function = nullptr;
+  NV12SLOT_CUDA_OPTIONAL_FUNCTIONS(NV12SLOT_CUDA_OPTIONAL_FIELD)
+#undef NV12SLOT_CUDA_OPTIONAL_FIELD
 
   /// The driver, loaded and initialised by the first call; later calls give the same answer. Fails
   /// with kNoDevice (no libcuda.so.1, one that is too old, cuInit failed; each said) or kExiting.
