@@ -10,6 +10,7 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <set>
 
 #include "driver.h"
 
@@ -27,7 +28,9 @@ struct Registry {
   std::mutex mutex;
   std::deque<std::string> names;
   std::map<int, std::unique_ptr<ThreadCalls>> threads;
-  std::map<std::string, Fault> faults;
+  std::map<std::string, Fault> faults;  // any call's has no name
+  std::map<std::string, uint64_t> faults_taken;
+  std::set<int> spared;
   std::map<std::string, Fault> operation_faults;
 };
 
@@ -64,9 +67,7 @@ uint64_t sum(const Registry& state, const ThreadCalls& calls, const char* name) 
   return total;
 }
 
-CUresult take(std::map<std::string, Fault>& faults, const char* name) {
-  Registry& state = registry();
-  const std::lock_guard<std::mutex> lock(state.mutex);
+CUresult take(std::map<std::string, Fault>& faults, const std::string& name) {
   const auto found = faults.find(name);
   if (found == faults.end()) return CUDA_SUCCESS;
   Fault& fault = found->second;
@@ -150,7 +151,23 @@ void reset_calls() {
 void set_fault(const char* name, Fault fault) {
   Registry& state = registry();
   const std::lock_guard<std::mutex> lock(state.mutex);
-  state.faults[without_version(name)] = fault;
+  state.faults[name != nullptr ? without_version(name) : ""] = fault;
+}
+
+uint64_t faults_of(const char* name) {
+  Registry& state = registry();
+  const std::lock_guard<std::mutex> lock(state.mutex);
+  uint64_t total = 0;
+  for (const auto& [call, taken] : state.faults_taken) {
+    if (name == nullptr || call == name) total += taken;
+  }
+  return total;
+}
+
+void spare_thread(int thread) {
+  Registry& state = registry();
+  const std::lock_guard<std::mutex> lock(state.mutex);
+  state.spared.insert(thread);
 }
 
 void set_operation_fault(const char* name, Fault fault) {
@@ -160,17 +177,27 @@ void set_operation_fault(const char* name, Fault fault) {
 }
 
 CUresult take_fault(const char* name) {
-  return take(registry().faults, name);
+  Registry& state = registry();
+  const std::lock_guard<std::mutex> lock(state.mutex);
+  if (state.faults.empty() || state.spared.contains(gettid())) return CUDA_SUCCESS;
+  CUresult result = take(state.faults, name);
+  if (result == CUDA_SUCCESS) result = take(state.faults, "");
+  if (result != CUDA_SUCCESS) state.faults_taken[name]++;
+  return result;
 }
 
 CUresult take_operation_fault(const char* call) {
-  return take(registry().operation_faults, call);
+  Registry& state = registry();
+  const std::lock_guard<std::mutex> lock(state.mutex);
+  return take(state.operation_faults, call);
 }
 
 void reset_faults() {
   Registry& state = registry();
   const std::lock_guard<std::mutex> lock(state.mutex);
   state.faults.clear();
+  state.faults_taken.clear();
+  state.spared.clear();
   state.operation_faults.clear();
 }
 

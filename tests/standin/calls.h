@@ -30,7 +30,10 @@ struct Fault {
   int skip = 0;
   int count = 0;  // < 0: for ever
 };
+// A null name means any call.
 void set_fault(const char* name, Fault fault);
+uint64_t faults_of(const char* name);
+void spare_thread(int thread);
 void set_operation_fault(const char* name, Fault fault);
 // CUDA_SUCCESS unless this call is to fail.
 CUresult take_fault(const char* name);

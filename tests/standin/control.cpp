@@ -126,6 +126,14 @@ void standin_fail(const char* name, int result, int skip, int count) {
   set_fault(name, {static_cast<CUresult>(result), skip, count});
 }
 
+uint64_t standin_faults(const char* name) {
+  return faults_of(name);
+}
+
+void standin_spare(int thread) {
+  spare_thread(thread);
+}
+
 void standin_fail_operation(const char* name, int result, int skip, int count) {
   set_operation_fault(name, {static_cast<CUresult>(result), skip, count});
 }

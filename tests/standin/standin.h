@@ -58,9 +58,15 @@ uint64_t standin_pending_operations(int device);
 
 /* -- faults ----------------------------------------------------------------------------------- */
 
-/* Lets `skip` calls of `name` pass, then answers `count` calls with `result` and without any other
- * effect; count < 0 means until the reset. Replaces an earlier fault of the same call. */
+/* Lets `skip` calls of `name` (NULL: of any) pass, then answers `count` calls with `result` and
+ * without any other effect; count < 0 means until the reset. Replaces an earlier fault of the same
+ * call; count 0 takes it away. */
 void standin_fail(const char* name, int result, int skip, int count);
+/* Calls of `name` (NULL: of any) that were answered so since the last reset. */
+uint64_t standin_faults(const char* name);
+/* The calls of one thread (an id as gettid() returns it) are not concerned, until the reset: what a
+ * camera does that nothing happens to. */
+void standin_spare(int thread);
 /* The same for the operation which the call enqueues: the call succeeds, the operation does nothing
  * when its turn comes, and `result` then sticks to its context. */
 void standin_fail_operation(const char* name, int result, int skip, int count);

@@ -33,6 +33,8 @@ namespace nv12slot::standin {
   F(live_decoders)                    \
   F(pending_operations)               \
   F(fail)                             \
+  F(faults)                           \
+  F(spare)                            \
   F(fail_operation)                   \
   F(stick)                            \
   F(set_decode_status)                \

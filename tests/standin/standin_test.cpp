@@ -183,6 +183,31 @@ TEST_F(StandinTest, fault_hits_the_chosen_calls_only) {
   EXPECT_EQ(control().calls("cuMemAlloc"), 9u);
 }
 
+TEST_F(StandinTest, fault_of_any_call_counts_calls_of_every_name) {
+  CUdeviceptr pointer = 0;
+  CUcontext current = nullptr;
+  control().fail(nullptr, 2, 1, 1);
+  EXPECT_EQ(get_context(&current), CUDA_SUCCESS);
+  EXPECT_EQ(allocate(&pointer, 1), kOutOfMemory);
+  EXPECT_EQ(allocate(&pointer, 1), CUDA_SUCCESS);
+  EXPECT_EQ(control().faults("cuMemAlloc"), 1u);
+  EXPECT_EQ(control().faults("cuCtxGetCurrent"), 0u);
+  EXPECT_EQ(control().faults(nullptr), 1u);
+}
+
+TEST_F(StandinTest, calls_of_a_spared_thread_do_not_fail_and_use_no_fault_up) {
+  control().fail("cuCtxGetCurrent", 2, 0, 1);
+  std::thread([] {
+    control().spare(gettid());
+    CUcontext current = nullptr;
+    EXPECT_EQ(get_context(&current), CUDA_SUCCESS);
+  }).join();
+  EXPECT_EQ(control().faults(nullptr), 0u);
+  CUcontext current = nullptr;
+  EXPECT_EQ(get_context(&current), kOutOfMemory);
+  EXPECT_EQ(control().faults("cuCtxGetCurrent"), 1u);
+}
+
 TEST_F(StandinTest, failed_operation_is_reported_later_and_sticks) {
   const CUstream queue = stream();
   const CUevent done = event();
