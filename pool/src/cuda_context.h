@@ -24,12 +24,14 @@ class CurrentContext {
         status_(is_nested_ ? Status() : NV12SLOT_CUDA(driver, cuCtxPushCurrent, context)) {
     if (is_nested_ || !status_) return;
     entered() = context;
-    note(exchange_capture_mode());
+    const Status relaxed = exchange_capture_mode();
+    is_relaxed_ = relaxed.ok();
+    note(relaxed);
   }
   ~CurrentContext() {
     if (is_nested_ || !status_) return;
     entered() = outer_;
-    note(exchange_capture_mode());
+    if (is_relaxed_) note(exchange_capture_mode());
     CUcontext popped = nullptr;
     note(NV12SLOT_CUDA(driver_, cuCtxPopCurrent, &popped));
   }
@@ -60,6 +62,7 @@ class CurrentContext {
   const bool is_nested_;
   const Status status_;
   CUstreamCaptureMode capture_mode_ = CU_STREAM_CAPTURE_MODE_RELAXED;  // the thread's, in between
+  bool is_relaxed_ = false;  // else the thread's is as it was
 };
 
 }  // namespace nv12slot

@@ -366,6 +366,17 @@ TEST_F(CudaDeviceTest, a_graph_that_another_thread_captures_is_left_alone) {
   EXPECT_EQ(standin_.spoiled_captures(), 1u);
 }
 
+TEST_F(CudaDeviceTest, thread_whose_capture_mode_cannot_be_relaxed_keeps_it) {
+  NEEDS_STANDIN();
+  set_log_sink([](LogLevel, std::string_view) {});
+  standin_.fail("cuThreadExchangeStreamCaptureMode", CUDA_ERROR_UNKNOWN, 0, 1);
+  expect_ok(device_->synchronize(stream_));
+  set_log_sink(nullptr);
+  CUstreamCaptureMode mode = CU_STREAM_CAPTURE_MODE_GLOBAL;
+  NV12SLOT_TEST_CUDA(cuThreadExchangeStreamCaptureMode, &mode);
+  EXPECT_EQ(mode, CU_STREAM_CAPTURE_MODE_GLOBAL) << "it was left relaxed";
+}
+
 TEST_F(CudaDeviceTest, an_error_tells_the_call_its_place_and_what_cuda_says) {
   NEEDS_STANDIN();
   standin_.fail("cuMemcpy2DAsync", CUDA_ERROR_INVALID_VALUE, 0, 1);
