@@ -215,9 +215,14 @@ Status CudaDevice::synchronize(StreamHandle stream) {
 
 int cuda_device_count() {
   const Result<const CudaDriver*> driver = CudaDriver::get();
+  if (!driver) return 0;
   int count = 0;
-  if (!driver || !NV12SLOT_CUDA(*driver.value(), cuDeviceGetCount, &count)) return 0;
-  return count;
+  const Status status = NV12SLOT_CUDA(*driver.value(), cuDeviceGetCount, &count);
+  if (status) return count;
+  if (status.code() != Errc::kExiting) {
+    log(LogLevel::kWarning, "DEVICE none can be used: " + status.error().message);
+  }
+  return 0;
 }
 
 Result<std::unique_ptr<Device>> open_cuda_device(int ordinal) {

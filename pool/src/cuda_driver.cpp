@@ -6,7 +6,11 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <string>
 #include <string_view>
+#include <utility>
+
+#include "nv12slot/log.h"
 
 namespace nv12slot {
 namespace {
@@ -19,6 +23,12 @@ constinit std::atomic<bool> g_exiting{false};
 
 std::string_view base_name(std::string_view path) {
   return path.substr(path.find_last_of('/') + 1);
+}
+
+/// A driver is there and does not work, which whoever goes on without one would not say.
+Error refused(std::string why) {
+  log(LogLevel::kWarning, "DEVICE none can be used: " + why);
+  return {Errc::kNoDevice, std::move(why)};
 }
 
 Result<const CudaDriver*> load() {
@@ -34,8 +44,7 @@ Result<const CudaDriver*> load() {
   driver.function =                                                                           \
       reinterpret_cast<decltype(driver.function)>(dlsym(library, NV12SLOT_SYMBOL(function))); \
   if (driver.function == nullptr) {                                                           \
-    return Error{Errc::kNoDevice,                                                             \
-                 "the NVIDIA driver is too old: it has no " NV12SLOT_SYMBOL(function)};       \
+    return refused("the NVIDIA driver is too old: it has no " NV12SLOT_SYMBOL(function));     \
   }
   NV12SLOT_CUDA_FUNCTIONS(NV12SLOT_CUDA_LOOK_UP)
 #undef NV12SLOT_CUDA_LOOK_UP
@@ -45,9 +54,12 @@ Result<const CudaDriver*> load() {
   NV12SLOT_CUDA_OPTIONAL_FUNCTIONS(NV12SLOT_CUDA_LOOK_UP)
 #undef NV12SLOT_CUDA_LOOK_UP
 
-  if (const Status status = NV12SLOT_CUDA(driver, cuInit, 0); !status) {
-    return Error{status.code() == Errc::kExiting ? Errc::kExiting : Errc::kNoDevice,
-                 status.error().message};
+  const CUresult result = CudaDriver::is_exiting() ? CUDA_ERROR_DEINITIALIZED : driver.cuInit(0);
+  if (const Status status = driver.check(result, "cuInit(0)", __FILE__, __LINE__); !status) {
+    if (status.code() == Errc::kExiting) return status.error();
+    // A machine may well have the driver and no device.
+    if (result == CUDA_ERROR_NO_DEVICE) return Error{Errc::kNoDevice, status.error().message};
+    return refused(status.error().message);
   }
   // Handlers run in reverse order: after cuInit() this one runs before what the driver registered
   // there takes it down. A call that another thread is already in can still meet that.

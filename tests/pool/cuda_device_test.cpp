@@ -441,6 +441,14 @@ class DegradedCudaDeviceTest : public CudaDeviceTest {
   std::string warnings_;
 };
 
+TEST_F(DegradedCudaDeviceTest, a_driver_that_does_not_say_how_many_devices_there_are_is_told_of) {
+  NEEDS_STANDIN();
+  standin_.fail("cuDeviceGetCount", CUDA_ERROR_UNKNOWN, 0, 1);
+  EXPECT_EQ(cuda_device_count(), 0);
+  EXPECT_EQ(warnings_.rfind("DEVICE none can be used: cuDeviceGetCount", 0), 0u) << warnings_;
+  EXPECT_GT(cuda_device_count(), 0);
+}
+
 TEST_F(DegradedCudaDeviceTest, a_driver_that_cannot_load_the_kernel_copies_by_itself) {
   NEEDS_STANDIN();
   standin_.fail("cuModuleLoadData", CUDA_ERROR_NO_BINARY_FOR_GPU, 0, 1);
