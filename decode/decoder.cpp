@@ -9,6 +9,7 @@ extern "C" {
 #include <cstring>
 #include <utility>
 
+#include "nv12slot/log.h"
 #include "nvdec.h"
 #include "parameter_sets.h"
 
@@ -67,14 +68,10 @@ Result<std::unique_ptr<Decoder>> Decoder::open(DecoderSpec spec) {
 }
 
 template <typename Call>
-bool Decoder::run(Call call) {
-  if (spec_.device == nullptr) {
-    call();
-    return true;
-  }
-  const Status ran = spec_.device->run(call);
-  if (!ran) why_ = ran.error().message;
-  return ran.ok();
+Status Decoder::run(Call call) {
+  if (spec_.device != nullptr) return spec_.device->run(call);
+  call();
+  return {};
 }
 
 Status Decoder::prepare() {
@@ -115,8 +112,8 @@ Status Decoder::prepare() {
     if (Status status = prepare_nvdec(); !status) return status;
   }
   int result = 0;
-  if (!run([&] { result = avcodec_open2(context_.get(), codec, nullptr); })) {
-    return Error{Errc::kExiting, why_};
+  if (Status ran = run([&] { result = avcodec_open2(context_.get(), codec, nullptr); }); !ran) {
+    return ran;
   }
   if (result < 0) {
     return Error{Errc::kInvalidArgument,
@@ -150,7 +147,13 @@ Decoder::~Decoder() {
   // The frames first: the last one to go would close the decoder, on whichever thread that is.
   if (backlog_ != nullptr) backlog_->reap(true);
   // Once exit() has begun it stays open.
-  if (!run([&] { context_.reset(); })) static_cast<void>(context_.release());
+  if (const Status ran = run([&] { context_.reset(); }); !ran) {
+    static_cast<void>(context_.release());
+    if (ran.code() != Errc::kExiting) {
+      log(LogLevel::kError,
+          "DECODER one stays open, as its device has failed: " + ran.error().message);
+    }
+  }
   if (has_stream_) spec_.device->give_stream(stream_);
 }
 
@@ -215,6 +218,13 @@ bool Decoder::may_lack_surface() const {
   return spec_.path == Path::kNvdec && *frames_out_ >= kSpareSurfaces;
 }
 
+Step Decoder::step_of(const Status& refused) {
+  why_ = refused.error().message;
+  if (refused.code() == Errc::kExiting) return Step::kExiting;
+  is_lost_ = true;
+  return Step::kLost;
+}
+
 Step Decoder::step_of(int result, const char* what) {
   if (result == AVERROR(EAGAIN)) return Step::kAgain;
   if (result == AVERROR_EOF) return Step::kEnd;
@@ -268,7 +278,9 @@ Step Decoder::send(std::span<const std::uint8_t> data, std::int64_t number, bool
   const bool is_first = is_flushed_;
   if (!begin(data, is_key)) return Step::kWaiting;
   int result = 0;
-  if (!run([&] { result = send_packet(data, number); })) return Step::kExiting;
+  if (const Status ran = run([&] { result = send_packet(data, number); }); !ran) {
+    return step_of(ran);
+  }
   // What was before the flush may still be there for the next unit to refer to.
   if (is_first && result < 0 && result != AVERROR(EAGAIN) && !is_refused_)
     is_flushed_ = keeps_open();
@@ -291,7 +303,10 @@ Step Decoder::send_end() {
     return Step::kDone;
   }
   int result = 0;
-  if (!run([&] { result = avcodec_send_packet(context_.get(), nullptr); })) return Step::kExiting;
+  if (const Status ran = run([&] { result = avcodec_send_packet(context_.get(), nullptr); });
+      !ran) {
+    return step_of(ran);
+  }
   return result >= 0 ? Step::kDone : step_of(result, "draining");
 }
 
@@ -321,7 +336,9 @@ Step Decoder::receive(FramePtr& frame) {
   };
   do {
     int result = 0;
-    if (!run([&] { result = receive_frame(received.get()); })) return Step::kExiting;
+    if (const Status ran = run([&] { result = receive_frame(received.get()); }); !ran) {
+      return step_of(ran);
+    }
     if (result < 0) return step_of(result, "taking a picture");
     // FFmpeg 7's H.265 gives out the frame of a unit for which it failed, too.
   } while (has_no_picture() && has_told(received->pts));

@@ -127,7 +127,9 @@ class Decoder {
   [[nodiscard]] bool device_is_lost();
   /// Runs `call` where FFmpeg may call the driver.
   template <typename Call>
-  [[nodiscard]] bool run(Call call);
+  [[nodiscard]] Status run(Call call);
+  /// What a run that did not take place means.
+  [[nodiscard]] Step step_of(const Status& refused);
   /// Whether send() failed for the unit `number`; once for each.
   [[nodiscard]] bool has_told(std::int64_t number);
   static AVPixelFormat choose_format(AVCodecContext* context, const AVPixelFormat* offered);
