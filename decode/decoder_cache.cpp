@@ -2,33 +2,15 @@
 #include "decoder_cache.h"
 
 #include <fmt/format.h>
-#include <pthread.h>
 
 #include <algorithm>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "nv12slot/log.h"
+#include "nv12slot/thread.h"
 
 namespace nv12slot::decode {
-namespace {
-
-/// False where the process has no thread left.
-bool start_thread(std::thread& thread, const char* name, auto run) {
-  try {
-    thread = std::thread([name, run = std::move(run)] {
-      pthread_setname_np(pthread_self(), name);
-      run();
-    });
-    return true;
-  } catch (const std::system_error&) {
-    return false;
-  }
-}
-
-}  // namespace
-
 struct DecoderCache::State : std::enable_shared_from_this<State> {
   struct Parked {
     std::unique_ptr<Decoder> decoder;
@@ -70,11 +52,12 @@ struct DecoderCache::State : std::enable_shared_from_this<State> {
 void DecoderCache::State::start_threads() {
   // Where there is no thread to be had, decoders wait, and the next call tries again.
   if (!keeper_thread.joinable()) {
-    start_thread(keeper_thread, "nv12slot-keeper", [self = shared_from_this()] { self->keep(); });
+    static_cast<void>(start_thread(keeper_thread, ThreadName::kKeeper,
+                                   [self = shared_from_this()] { self->keep(); }));
   }
   if (closer == nullptr && !to_close.empty()) {
     auto made = std::make_shared<Closer>();
-    if (start_thread(closer_thread, "nv12slot-closer",
+    if (start_thread(closer_thread, ThreadName::kCloser,
                      [self = shared_from_this(), made] { self->close_all(made); })) {
       closer = made;
     }

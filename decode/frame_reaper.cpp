@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "frame_reaper.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <map>
-#include <system_error>
 #include <utility>
+
+#include "nv12slot/thread.h"
 
 namespace nv12slot::decode {
 
@@ -44,15 +43,9 @@ void FrameReaper::give(const std::shared_ptr<SurfaceBacklog>& backlog, FramePtr 
     if (!known) waiting_.push_back(backlog);
     if (waiting >= kUrgent) urgent_ = true;
     if (!thread_.joinable() && !stopping_) {
-      try {
-        thread_ = std::thread([this] {
-          pthread_setname_np(pthread_self(), "nv12slot-frames");
-          run();
-        });
-      } catch (const std::system_error&) {
-        // No thread is left: the full backlog gives frames back by itself, and the next frame tries
-        // again.
-      }
+      // Where no thread is left, the full backlog gives frames back by itself, and the next frame
+      // tries again.
+      static_cast<void>(start_thread(thread_, ThreadName::kFrames, [this] { run(); }));
     }
   }
   if (wake) changed_.notify_all();

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "nv12slot/reaper.h"
 
-#include <pthread.h>
-
 #include <atomic>
 #include <memory>
-#include <system_error>
 #include <utility>
+
+#include "nv12slot/thread.h"
 
 namespace nv12slot {
 
@@ -29,20 +28,12 @@ void Reaper::post(std::function<void()> task) {
   {
     MutexLock lock(mutex_);
     tasks_.push_back(std::move(task));
-    if (!thread_.joinable() && !stopping_) start();
+    // Where the process has as many threads as it may, the next post() tries again.
+    if (!thread_.joinable() && !stopping_) {
+      static_cast<void>(start_thread(thread_, ThreadName::kReaper, [this] { run(); }));
+    }
   }
   changed_.notify_all();
-}
-
-void Reaper::start() {
-  try {
-    thread_ = std::thread([this] {
-      pthread_setname_np(pthread_self(), "nv12slot-reaper");
-      run();
-    });
-  } catch (const std::system_error&) {
-    // The process has as many threads as it may: the next post() tries again.
-  }
 }
 
 bool Reaper::drain(Clock& clock, TimePoint deadline) {

@@ -31,7 +31,6 @@ class Reaper {
   [[nodiscard]] bool drain(Clock& clock, TimePoint deadline) NV12SLOT_EXCLUDES(mutex_);
 
  private:
-  void start() NV12SLOT_REQUIRES(mutex_);
   /// Runs tasks until there are none and the Reaper is stopping.
   void run() NV12SLOT_EXCLUDES(mutex_);
 
