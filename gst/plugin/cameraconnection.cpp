@@ -3,11 +3,11 @@
 
 #include <gst/app/gstappsink.h>
 #include <gst/sdp/gstsdpmessage.h>
-#include <sys/prctl.h>
 
 #include <string_view>
 #include <utility>
 
+#include "nv12slot/thread.h"
 #include "sourcefault.h"
 
 GST_DEBUG_CATEGORY_EXTERN(nv12slotsrc_debug);
@@ -85,10 +85,14 @@ std::shared_ptr<CameraConnection> CameraConnection::open(Request request, GstEle
       std::make_shared<CameraConnection>(Private{}, std::move(request), element, std::move(queue),
                                          std::move(supported), std::move(listener));
   // Owns itself: a thread that hangs in a source can be left alone.
-  std::thread([connection] {
-    prctl(PR_SET_NAME, "nv12slot-source");
-    connection->run();
-  }).detach();
+  std::thread thread;
+  if (start_thread(thread, ThreadName::kSource, [connection] { connection->run(); })) {
+    thread.detach();
+  } else {
+    connection->tell(Fault::kError, "the process has no thread left");
+    MutexLock lock(connection->mutex_);
+    connection->closed_ = true;
+  }
   return connection;
 }
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "camerarun.h"
 
-#include <sys/prctl.h>
-
 #include <algorithm>
 #include <atomic>
 #include <random>
@@ -10,6 +8,7 @@
 
 #include "camerafeed.h"
 #include "camerasettings.h"
+#include "nv12slot/thread.h"
 #include "sourcefault.h"
 
 GST_DEBUG_CATEGORY_EXTERN(nv12slotsrc_debug);
@@ -36,11 +35,8 @@ double seconds_since(TimePoint now, std::optional<TimePoint> then) {
 
 std::shared_ptr<CameraRun> CameraRun::start(Setup setup) {
   auto run = std::make_shared<CameraRun>(Private{}, std::move(setup));
-  run->thread_ = std::thread([run] {
-    prctl(PR_SET_NAME, "nv12slot-camera");
-    run->run();
-  });
-  return run;
+  const bool started = start_thread(run->thread_, ThreadName::kCamera, [run] { run->run(); });
+  return started ? run : nullptr;
 }
 
 CameraRun::CameraRun(Private, Setup setup)

@@ -52,6 +52,7 @@ class CameraRun : public std::enable_shared_from_this<CameraRun> {
     std::uint64_t teardowns_abandoned = 0;  ///< that were not down in teardown_timeout
   };
 
+  /// nullptr where the process has no thread left.
   [[nodiscard]] static std::shared_ptr<CameraRun> start(Setup setup);
   ~CameraRun();
   CameraRun(const CameraRun&) = delete;

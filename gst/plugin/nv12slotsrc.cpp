@@ -148,7 +148,8 @@ CameraConnection::Request request_of(GstNv12SlotSrc* self) {
   return request;
 }
 
-void start_camera(GstNv12SlotSrc* self) {
+/// False, with an error posted, where the process has no thread left.
+bool start_camera(GstNv12SlotSrc* self) {
   SlotSrc& src = *self->impl;
   const CameraProperties properties = properties_of(src);
   CameraRun::Setup setup;
@@ -165,9 +166,18 @@ void start_camera(GstNv12SlotSrc* self) {
     const ObjectPtr<GstNv12SlotSrc> alive(GST_NV12_SLOT_SRC(gst_object_ref(self)));
     tell_change(self, change);
   };
-  MutexLock lock(src.mutex);
-  src.run = CameraRun::start(std::move(setup));
-  src.is_running = true;
+  std::shared_ptr<CameraRun> run;
+  {
+    MutexLock lock(src.mutex);
+    src.run = CameraRun::start(std::move(setup));
+    src.is_running = src.run != nullptr;
+    run = src.run;
+  }
+  if (run != nullptr) return true;
+  GST_ELEMENT_ERROR(self, RESOURCE, FAILED, ("The camera cannot be started."),
+                    ("the process has no thread left; raise its limit (ulimit -u), or that of its "
+                     "control group"));
+  return false;
 }
 
 void stop_camera(GstNv12SlotSrc* self) {
@@ -322,8 +332,14 @@ GstStateChangeReturn src_change_state(GstElement* element, GstStateChange transi
       GST_ELEMENT_CLASS(gst_nv12_slot_src_parent_class)->change_state(element, transition);
   if (result == GST_STATE_CHANGE_FAILURE) return result;
   // A camera plays now or never: what it sent while paused would come late for good.
-  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !live) start_camera(self);
-  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && live) start_camera(self);
+  if (transition == GST_STATE_CHANGE_READY_TO_PAUSED && !live && !start_camera(self)) {
+    GST_ELEMENT_CLASS(gst_nv12_slot_src_parent_class)
+        ->change_state(element, GST_STATE_CHANGE_PAUSED_TO_READY);
+    return GST_STATE_CHANGE_FAILURE;
+  }
+  if (transition == GST_STATE_CHANGE_PAUSED_TO_PLAYING && live && !start_camera(self)) {
+    return GST_STATE_CHANGE_FAILURE;
+  }
   return result;
 }
 
