@@ -184,9 +184,3 @@ bool comes_to_be_unused(Domain domain) {
 }
 
 }  // namespace nv12slot::gst
-
-int main(int argc, char** argv) {
-  gst_init(&argc, &argv);
-  testing::InitGoogleTest(&argc, argv);
-  return RUN_ALL_TESTS();
-}
