@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#pragma once
+
+#include <string>
+
+namespace nv12slot::gst {
+
+/// Stops one thread of this process wherever it is, as a debugger or a starved scheduler would,
+/// until it goes. One at a time.
+class StoppedThread {
+ public:
+  /// Stops a thread of that name (of /proc/self/task/*/comm); waits up to 10 s for one to be there,
+  /// and for it to stand still.
+  explicit StoppedThread(const std::string& name);
+  ~StoppedThread();
+  StoppedThread(const StoppedThread&) = delete;
+  StoppedThread& operator=(const StoppedThread&) = delete;
+
+  [[nodiscard]] bool is_stopped() const { return is_stopped_; }
+
+ private:
+  bool is_stopped_ = false;
+};
+
+}  // namespace nv12slot::gst
