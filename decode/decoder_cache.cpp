@@ -25,6 +25,10 @@ struct DecoderCache::State : std::enable_shared_from_this<State> {
 
   explicit State(Clock& c) : clock(c) {}
 
+  void notify() {
+    keeper_changed.notify_all();
+    closer_changed.notify_all();
+  }
   void start_threads() NV12SLOT_REQUIRES(mutex);
   void queue(std::unique_ptr<Decoder> decoder) NV12SLOT_REQUIRES(mutex);
   void expire() NV12SLOT_REQUIRES(mutex);
@@ -37,7 +41,11 @@ struct DecoderCache::State : std::enable_shared_from_this<State> {
 
   Clock& clock;
   mutable Mutex mutex;
-  CondVar changed;
+  // One for the keeper and one for the closer: where several threads wait for the same one, glibc
+  // lets who notifies wait, with the mutex held, for a thread that was woken before and has not run
+  // yet; a camera must not wait for that.
+  CondVar keeper_changed;
+  CondVar closer_changed;
   std::vector<Parked> parked NV12SLOT_GUARDED_BY(mutex);  // longest idle first
   std::deque<std::unique_ptr<Decoder>> to_close NV12SLOT_GUARDED_BY(mutex);
   std::shared_ptr<Closer> closer NV12SLOT_GUARDED_BY(mutex);
@@ -67,7 +75,7 @@ void DecoderCache::State::start_threads() {
 void DecoderCache::State::queue(std::unique_ptr<Decoder> decoder) {
   to_close.push_back(std::move(decoder));
   start_threads();
-  changed.notify_all();  // the closer; who expires decoders is the keeper as well
+  notify();  // the closer; who expires decoders is the keeper as well
 }
 
 void DecoderCache::State::expire() {
@@ -121,9 +129,9 @@ void DecoderCache::State::keep() {
     start_threads();
     const TimePoint next = next_deadline();
     if (next == TimePoint::max()) {
-      changed.wait(lock);
+      keeper_changed.wait(lock);
     } else if (clock.now() < next) {
-      clock.wait_until(changed, lock, next);
+      clock.wait_until(keeper_changed, lock, next);
     }
   }
 }
@@ -133,21 +141,21 @@ void DecoderCache::State::close_all(const std::shared_ptr<Closer>& self) {
   while (!self->is_hung) {
     if (to_close.empty()) {
       if (stopping) return;
-      changed.wait(lock);
+      closer_changed.wait(lock);
       continue;
     }
     std::unique_ptr<Decoder> decoder = std::move(to_close.front());
     to_close.pop_front();
     self->is_closing = true;
     self->since = clock.now();
-    changed.notify_all();  // the keeper has a new deadline
+    keeper_changed.notify_all();  // it has a new deadline
     lock.unlock();
     decoder.reset();
     lock.lock();
     self->is_closing = false;
     ++stats.closed;
     if (self->is_hung) --stats.hung;  // it came back after all
-    changed.notify_all();
+    keeper_changed.notify_all();
   }
 }
 
@@ -164,7 +172,7 @@ DecoderCache::~DecoderCache() {
     keeper = std::move(state_->keeper_thread);
     closer = std::move(state_->closer_thread);
   }
-  state_->changed.notify_all();
+  state_->notify();
   if (keeper.joinable()) keeper.join();
   if (closer.joinable()) closer.join();
 }
@@ -211,7 +219,7 @@ void DecoderCache::park(std::unique_ptr<Decoder> decoder) {
     state_->evict();
     state_->start_threads();
   }
-  state_->changed.notify_all();
+  state_->notify();
 }
 
 void DecoderCache::close(std::unique_ptr<Decoder> decoder) {
@@ -220,7 +228,7 @@ void DecoderCache::close(std::unique_ptr<Decoder> decoder) {
     MutexLock lock(state_->mutex);
     state_->queue(std::move(decoder));
   }
-  state_->changed.notify_all();
+  state_->notify();
 }
 
 Status DecoderCache::set_cap(unsigned cap) {
@@ -233,7 +241,7 @@ Status DecoderCache::set_cap(unsigned cap) {
     state_->cap = cap;
     state_->evict();
   }
-  state_->changed.notify_all();
+  state_->notify();
   return {};
 }
 
@@ -243,7 +251,7 @@ void DecoderCache::set_idle_timeout(Duration timeout) {
     state_->idle_timeout = timeout;
     state_->expire();
   }
-  state_->changed.notify_all();
+  state_->notify();
 }
 
 Duration DecoderCache::idle_timeout() const {
