@@ -12,6 +12,8 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <optional>
 #include <set>
 
 #include "nv12slot/thread.h"
@@ -99,16 +101,41 @@ bool eventually(Condition condition) {
   return condition();
 }
 
-/// Retires slots, for the reaper; opens and closes a decoder, for the keeper and the closer.
-void use_background_threads(SparedThread& reader) {
+/// For the reaper.
+void retire_slots() {
+  SlotPool& pool = *Process::get().pool;
+  EXPECT_TRUE(pool.set_cap(1));
+  EXPECT_TRUE(pool.set_cap(64));
+}
+
+/// For the keeper and the closer.
+void open_and_close_decoder(SparedThread& reader) {
   for (const Victim& victim : victims()) {
     if (std::string(victim.name) != "dec") continue;
     const Moments moments = {.starting = [] {}, .flowing = [] {}, .each = [] {}};
     EXPECT_EQ(victim.play(reader, moments).outcome(), "whole");
   }
-  SlotPool& pool = *Process::get().pool;
-  EXPECT_TRUE(pool.set_cap(1));
-  EXPECT_TRUE(pool.set_cap(64));
+}
+
+/// Whether somebody holds the stand-in driver's own lock, for longer than it takes to use it.
+bool driver_is_held() {
+  auto done = std::make_shared<std::atomic<bool>>(false);
+  std::thread([done] {
+    static_cast<void>(standin::control().hazards());
+    *done = true;
+  }).detach();
+  for (int i = 0; i < 300 && !*done; ++i) g_usleep(1000);
+  return !*done;
+}
+
+/// Stops it where it is not within the stand-in driver, whose one lock all calls share.
+void stop_outside_driver(std::optional<StoppedThread>& stopped, const std::string& name) {
+  for (int i = 0; i < 50; ++i) {
+    stopped.emplace(name);
+    if (!driver_is_held()) return;
+    stopped.reset();
+  }
+  stopped.emplace(name);
 }
 
 [[noreturn]] void stop_one(const std::string& name, const std::string& file) {
@@ -128,13 +155,18 @@ void use_background_threads(SparedThread& reader) {
       });
       EXPECT_TRUE(eventually([&] { return everything.tensors() > 3; }));
       EXPECT_TRUE(eventually([&] { return everything.src_frames() > 3; }));
-      use_background_threads(reader);
+      open_and_close_decoder(reader);
+      retire_slots();
       {
-        const StoppedThread stopped(name);
-        EXPECT_TRUE(stopped.is_stopped()) << "there is no thread " << name;
+        std::optional<StoppedThread> stopped;
+        stop_outside_driver(stopped, name);
+        EXPECT_TRUE(stopped->is_stopped()) << "there is no thread " << name;
+        // There is work for it, and another camera comes and goes.
+        retire_slots();
+        open_and_close_decoder(reader);
         const auto until = steady_clock::now() + kStop;
         steady_clock::duration longest{};
-        while (stopped.is_stopped() && steady_clock::now() < until) {
+        while (stopped->is_stopped() && steady_clock::now() < until) {
           const auto began = steady_clock::now();
           on_host.play_one();
           on_device.play_one();
@@ -151,7 +183,8 @@ void use_background_threads(SparedThread& reader) {
       done = true;
       pusher.join();
     }
-    use_background_threads(reader);
+    open_and_close_decoder(reader);
+    retire_slots();
   }
   EXPECT_TRUE(eventually([] { return standin::control().live_decoders(-1) == 0; }));
   EXPECT_TRUE(comes_to_be_unused(kDevice));
