@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
+#include <vector>
 
 namespace nv12slot::gst {
 namespace {
@@ -18,23 +19,24 @@ namespace {
 using std::chrono::milliseconds;
 
 std::atomic<bool> g_stop{false};
-std::atomic<bool> g_stands{false};
+std::atomic<std::size_t> g_standing{0};
 
 // On the thread that is stopped: only what a signal handler may do.
 void stand_still(int) {
-  g_stands = true;
+  ++g_standing;
   const timespec pause = {0, 1'000'000};
   while (g_stop) nanosleep(&pause, nullptr);
-  g_stands = false;
+  --g_standing;
 }
 
-int find_thread(const std::string& name) {
+std::vector<int> find_threads(const std::string& name) {
+  std::vector<int> found;
   for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
     std::string comm;
     std::ifstream(task.path() / "comm") >> comm;
-    if (comm == name) return std::stoi(task.path().filename());
+    if (comm == name) found.push_back(std::stoi(task.path().filename()));
   }
-  return 0;
+  return found;
 }
 
 template <typename Condition>
@@ -50,16 +52,16 @@ StoppedThread::StoppedThread(const std::string& name) {
   action.sa_handler = stand_still;
   action.sa_flags = SA_RESTART;
   sigaction(SIGUSR2, &action, nullptr);
-  int thread = 0;
-  if (!eventually([&] { return (thread = find_thread(name)) != 0; })) return;
+  std::vector<int> threads;
+  if (!eventually([&] { return !(threads = find_threads(name)).empty(); })) return;
   g_stop = true;
-  syscall(SYS_tgkill, getpid(), thread, SIGUSR2);
-  is_stopped_ = eventually([] { return g_stands.load(); });
+  for (const int thread : threads) syscall(SYS_tgkill, getpid(), thread, SIGUSR2);
+  is_stopped_ = eventually([&] { return g_standing == threads.size(); });
 }
 
 StoppedThread::~StoppedThread() {
   g_stop = false;
-  eventually([] { return !g_stands.load(); });
+  eventually([] { return g_standing == 0; });
 }
 
 }  // namespace nv12slot::gst

@@ -5,12 +5,12 @@
 
 namespace nv12slot::gst {
 
-/// Stops one thread of this process wherever it is, as a debugger or a starved scheduler would,
-/// until it goes. One at a time.
+/// Stops threads of this process wherever they are, as a debugger or a starved scheduler would,
+/// until it goes. One such object at a time.
 class StoppedThread {
  public:
-  /// Stops a thread of that name (of /proc/self/task/*/comm); waits up to 10 s for one to be there,
-  /// and for it to stand still.
+  /// Stops all threads of that name (of /proc/self/task/*/comm); waits up to 10 s for one to be
+  /// there, and for them to stand still.
   explicit StoppedThread(const std::string& name);
   ~StoppedThread();
   StoppedThread(const StoppedThread&) = delete;
