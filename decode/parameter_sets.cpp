@@ -46,6 +46,10 @@ std::string parameter_sets(AVCodecID codec, std::span<const std::uint8_t> access
   if (codec == AV_CODEC_ID_VP8) return vp8_size(access_unit);
   std::string sets;
   if (codec != AV_CODEC_ID_H264 && codec != AV_CODEC_ID_HEVC) return sets;
+  // Streams have up to 32, and each may come twice. To look for each among all before it would take
+  // minutes where a hostile camera sends as many as an access unit has room for.
+  constexpr unsigned kMostLookedFor = 64;
+  unsigned looked_for = 0;
   std::size_t at = find_start_code(access_unit, 0);
   while (at + 3 < access_unit.size()) {
     const std::size_t unit = at + 3;
@@ -59,7 +63,7 @@ std::string parameter_sets(AVCodecID codec, std::span<const std::uint8_t> access
     // Parsers insert sets that the stream may have again.
     const std::string_view set(reinterpret_cast<const char*>(access_unit.data()) + unit,
                                end - unit);
-    if (sets.find(set) == std::string::npos) sets.append(set);
+    if (++looked_for > kMostLookedFor || sets.find(set) == std::string::npos) sets.append(set);
   }
   return sets;
 }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <vector>
 
 #include "encode.h"
@@ -94,6 +95,26 @@ TEST(ParameterSets, data_that_ends_early_is_no_problem) {
   }
   EXPECT_EQ(h265({0, 0, 1}), Bytes{});
   EXPECT_EQ(h265({0, 0, 1, 0x42}), Bytes{0x42});
+}
+
+TEST(ParameterSets, sets_that_come_again_are_had_once) {
+  EXPECT_EQ(h264({0, 0, 1, 0x67, 1, 2, 0, 0, 1, 0x67, 1, 2, 0, 0, 1, 0x67, 3}),
+            (Bytes{0x67, 1, 2, 0x67, 3}));
+}
+
+TEST(ParameterSets, a_unit_full_of_sets_takes_no_time) {
+  Bytes unit;
+  constexpr unsigned kCount = 200000;
+  for (unsigned i = 0; i < kCount; ++i) {
+    const auto bits = [&](unsigned shift) {
+      return static_cast<std::uint8_t>((i >> shift) | 0x80);
+    };
+    unit.insert(unit.end(), {0, 0, 1, 0x67, bits(0), bits(7), bits(14)});
+  }
+  const auto began = std::chrono::steady_clock::now();
+  EXPECT_GT(h264(unit).size(), kCount);
+  EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(10))
+      << "it took minutes";
 }
 
 TEST(ParameterSets, other_codecs_have_none) {
