@@ -5,7 +5,9 @@ extern "C" {
 #include <libavutil/mastering_display_metadata.h>
 }
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
 #include <type_traits>
 
 namespace nv12slot::gst {
@@ -67,8 +69,13 @@ void set_if_known(T& value, T other, T unknown) {
   if (other != unknown) value = other;
 }
 
-guint16 to_units(AVRational value, int units) {
-  return static_cast<guint16>(CLAMP(av_q2d(value) * units + 0.5, 0.0, 65535.0));
+/// The nearest number of units that `Integer` has: a damaged stream may say anything, a negative
+/// luminance, for one, which no conversion may be given.
+template <typename Integer>
+Integer to_units(AVRational value, int units) {
+  if (value.den == 0) return 0;
+  constexpr double kMost = std::numeric_limits<Integer>::max();
+  return static_cast<Integer>(std::clamp(av_q2d(value) * units + 0.5, 0.0, kMost));
 }
 
 void read_hdr(FrameFormat& format, const AVFrame& frame) {
@@ -79,15 +86,13 @@ void read_hdr(FrameFormat& format, const AVFrame& frame) {
       // Units of the H.265 SEI message: 0.00002, and 0.0001 cd/m2.
       GstVideoMasteringDisplayInfo& info = format.mastering;
       for (int i = 0; i < 3; ++i) {
-        info.display_primaries[i].x = to_units(from.display_primaries[i][0], 50000);
-        info.display_primaries[i].y = to_units(from.display_primaries[i][1], 50000);
+        info.display_primaries[i].x = to_units<guint16>(from.display_primaries[i][0], 50000);
+        info.display_primaries[i].y = to_units<guint16>(from.display_primaries[i][1], 50000);
       }
-      info.white_point.x = to_units(from.white_point[0], 50000);
-      info.white_point.y = to_units(from.white_point[1], 50000);
-      info.max_display_mastering_luminance =
-          static_cast<guint32>(av_q2d(from.max_luminance) * 10000 + 0.5);
-      info.min_display_mastering_luminance =
-          static_cast<guint32>(av_q2d(from.min_luminance) * 10000 + 0.5);
+      info.white_point.x = to_units<guint16>(from.white_point[0], 50000);
+      info.white_point.y = to_units<guint16>(from.white_point[1], 50000);
+      info.max_display_mastering_luminance = to_units<guint32>(from.max_luminance, 10000);
+      info.min_display_mastering_luminance = to_units<guint32>(from.min_luminance, 10000);
       format.has_mastering = true;
     }
   }
