@@ -8,12 +8,14 @@
 #include <memory>
 #include <utility>
 
+#include "nv12slot/slot_pool.h"
 #include "nv12slotframe.h"
 
 namespace {
 
 using nv12slot::FrameRef;
 using nv12slot::kHostDomain;
+using nv12slot::kMaxSlotBytes;
 
 /// A tensor with all it points to. Deleted by its own deleter.
 struct ExportedTensor {
@@ -54,6 +56,21 @@ DLDataType element_type(GstNv12TensorType type) {
   return {kDLUInt, 8, 1};
 }
 
+/// Sides, dense strides and no more bytes than a slot can have; false where `meta`, which anybody
+/// may add to a buffer and write to, does not describe such a tensor.
+bool describe(const GstNv12TensorMeta& meta, ExportedTensor& tensor) {
+  const std::size_t element = element_type(meta.type).bits / 8;
+  std::size_t elements = 1;
+  for (std::size_t side = 4; side-- > 0;) {
+    tensor.shape[side] = meta.shape[side];
+    tensor.strides[side] = static_cast<std::int64_t>(elements);
+    if (meta.shape[side] == 0 || meta.shape[side] > kMaxSlotBytes / element / elements)
+      return false;
+    elements *= meta.shape[side];
+  }
+  return true;
+}
+
 }  // namespace
 
 gpointer gst_nv12_slot_frame_export_dlpack(GstNv12SlotFrame* frame, guint plane) {
@@ -79,12 +96,7 @@ gpointer gst_nv12_slot_frame_export_dlpack(GstNv12SlotFrame* frame, guint plane)
 gpointer gst_nv12_tensor_meta_export_dlpack(const GstNv12TensorMeta* meta) {
   g_return_val_if_fail(meta != nullptr, nullptr);
   auto tensor = std::make_unique<ExportedTensor>();
-  std::int64_t stride = 1;
-  for (std::size_t side = 4; side-- > 0;) {
-    tensor->shape[side] = meta->shape[side];
-    tensor->strides[side] = stride;
-    stride *= meta->shape[side];
-  }
+  if (meta->frame == nullptr || meta->data == 0 || !describe(*meta, *tensor)) return nullptr;
   return export_tensor(std::move(tensor), nv12slot::gst::frame_peek(meta->frame), meta->data, 4,
                        element_type(meta->type));
 }

@@ -22,7 +22,8 @@ gboolean slot_meta_transform(GstBuffer* to, GstMeta* meta, GstBuffer*, GQuark ty
   auto* copy =
       reinterpret_cast<GstNv12SlotMeta*>(gst_buffer_add_meta(to, GST_NV12_SLOT_META_INFO, nullptr));
   if (copy == nullptr) return FALSE;
-  copy->frame = gst_nv12_slot_frame_ref(reinterpret_cast<GstNv12SlotMeta*>(meta)->frame);
+  GstNv12SlotFrame* const frame = reinterpret_cast<GstNv12SlotMeta*>(meta)->frame;
+  copy->frame = frame != nullptr ? gst_nv12_slot_frame_ref(frame) : nullptr;
   return TRUE;
 }
 
@@ -71,7 +72,7 @@ GstNv12SlotMeta* gst_buffer_get_nv12_slot_meta(GstBuffer* buffer) {
 GstNv12SlotFrame* gst_nv12_slot_frame_from_buffer(GstBuffer* buffer) {
   g_return_val_if_fail(GST_IS_BUFFER(buffer), nullptr);
   const GstNv12SlotMeta* meta = gst_buffer_get_nv12_slot_meta(buffer);
-  return meta != nullptr ? gst_nv12_slot_frame_ref(meta->frame) : nullptr;
+  return meta != nullptr && meta->frame != nullptr ? gst_nv12_slot_frame_ref(meta->frame) : nullptr;
 }
 
 void gst_nv12_slot_query_add_reader(GstQuery* query) {

@@ -38,7 +38,7 @@ gboolean tensor_meta_transform(GstBuffer* to, GstMeta* meta, GstBuffer*, GQuark 
   const GstMeta parent = copy->meta;
   *copy = *from;
   copy->meta = parent;
-  copy->frame = gst_nv12_slot_frame_ref(from->frame);
+  copy->frame = from->frame != nullptr ? gst_nv12_slot_frame_ref(from->frame) : nullptr;
   copy->items = g_new(GstNv12TensorItem, from->n_items);
   for (guint i = 0; i < from->n_items; ++i) {
     copy->items[i] = from->items[i];

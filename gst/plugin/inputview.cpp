@@ -43,21 +43,47 @@ Result<Geometry> find_planes(GstBuffer* buffer, const GstVideoInfo& info) {
   return geometry_of(info);
 }
 
+/// Bytes of a plane from its first to the last that belongs to the picture. Neither overflows: a
+/// side has 14 bits, a stride 31.
+std::size_t bytes_of(const GstVideoInfo& info, std::size_t plane, std::size_t stride) {
+  const auto rows = static_cast<std::size_t>(info.height) / (plane + 1);
+  return stride * (rows - 1) + static_cast<std::size_t>(info.width);
+}
+
+const char* name_of(std::size_t plane) {
+  return plane == 0 ? "Y" : "UV";
+}
+
 Status check_planes(GstBuffer* buffer, const GstVideoInfo& info, const Geometry& geometry) {
   const std::size_t size = gst_buffer_get_size(buffer);
   const auto width = static_cast<std::size_t>(info.width);
   for (std::size_t plane = 0; plane < 2; ++plane) {
-    const auto rows = static_cast<std::size_t>(info.height) / (plane + 1);
     const std::ptrdiff_t stride = geometry.stride[plane];
-    const char* const name = plane == 0 ? "Y" : "UV";
     if (stride < static_cast<std::ptrdiff_t>(width)) {
-      return bad_input(std::string("rows of its ") + name + " plane are shorter than the picture");
+      return bad_input(std::string("rows of its ") + name_of(plane) +
+                       " plane are shorter than the picture");
     }
-    const std::size_t end =
-        geometry.offset[plane] + static_cast<std::size_t>(stride) * (rows - 1) + width;
-    if (end > size) {
-      return bad_input(std::string("its ") + name + " plane ends at byte " + std::to_string(end) +
-                       ", the buffer at " + std::to_string(size));
+    // An offset may be anything: added to, it might wrap.
+    const std::size_t offset = geometry.offset[plane];
+    const std::size_t bytes = bytes_of(info, plane, static_cast<std::size_t>(stride));
+    if (offset > size || bytes > size - offset) {
+      return bad_input(std::string("its ") + name_of(plane) + " plane has " +
+                       std::to_string(bytes) + " bytes from " + std::to_string(offset) +
+                       " on, the buffer ends at " + std::to_string(size));
+    }
+  }
+  return {};
+}
+
+/// A video meta has the memory mapped in which a plane begins, and none that it goes on in.
+Status check_mapped(const GstVideoFrame& frame, const GstVideoInfo& info) {
+  for (std::size_t plane = 0; plane < 2; ++plane) {
+    const GstMapInfo& map = frame.map[frame.meta != nullptr ? plane : 0];
+    const auto begin = static_cast<const std::uint8_t*>(frame.data[plane]) - map.data;
+    const std::size_t bytes =
+        bytes_of(info, plane, static_cast<std::size_t>(frame.info.stride[plane]));
+    if (bytes > map.size - static_cast<std::size_t>(begin)) {
+      return bad_input(std::string("its ") + name_of(plane) + " plane is not in one memory");
     }
   }
   return {};
@@ -87,6 +113,10 @@ Result<InputView> InputView::map(GstBuffer* buffer, const GstVideoInfo& info, vo
   } else {
     if (!gst_video_frame_map(&view.video_frame_, &info, buffer, GST_MAP_READ)) {
       return bad_input("it cannot be mapped for reading");
+    }
+    if (const Status mapped = check_mapped(view.video_frame_, info); !mapped) {
+      gst_video_frame_unmap(&view.video_frame_);
+      return mapped.error();
     }
     const auto plane = [&](guint n) {
       return reinterpret_cast<std::uintptr_t>(GST_VIDEO_FRAME_PLANE_DATA(&view.video_frame_, n));

@@ -12,8 +12,9 @@ namespace nv12slot::gst {
 /// the buffer; one thread.
 class InputView {
  public:
-  /// Fails with kInvalidArgument if a plane is missing or reaches past the end of the buffer, or if
-  /// mapping fails; the message says which.
+  /// Fails with kInvalidArgument if a plane is missing, reaches past the end of the buffer or goes
+  /// on in another memory, or if mapping fails; the message says which. `info` has even sides of
+  /// kMaxSide at most.
   [[nodiscard]] static Result<InputView> map(GstBuffer* buffer, const GstVideoInfo& info,
                                              void* context);
   InputView(InputView&& other) noexcept;

@@ -508,8 +508,10 @@ gboolean tensor_src_query(GstPad* pad, GstObject* parent, GstQuery* query) {
   gst_query_parse_latency(query, &is_live, &min, &max);
   if (!is_live || settings.batch_size <= 1) return TRUE;
   // The first picture of a batch is that late at most.
-  min += settings.batch_timeout;
-  if (GST_CLOCK_TIME_IS_VALID(max)) max += settings.batch_timeout;
+  const auto wait = static_cast<GstClockTime>(to_duration(settings.batch_timeout).count());
+  constexpr GstClockTime kLongest = GST_CLOCK_TIME_NONE - 1;
+  min = min < kLongest - wait ? min + wait : kLongest;
+  if (GST_CLOCK_TIME_IS_VALID(max)) max = max < kLongest - wait ? max + wait : kLongest;
   gst_query_set_latency(query, is_live, min, max);
   return TRUE;
 }

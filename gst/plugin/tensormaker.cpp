@@ -142,7 +142,7 @@ Result<TensorMaker::Picture> TensorMaker::find(const TensorInput& input) {
   place.colour = colour_of(input.info);
   place.tensor = hold_->planes().y + items_.size() * spec_.frame_bytes();
   const GstNv12SlotMeta* const meta = gst_buffer_get_nv12_slot_meta(buffer);
-  if (meta != nullptr) {
+  if (meta != nullptr && meta->frame != nullptr) {
     picture.frame = frame_peek(meta->frame);
     picture.device = &picture.frame.device();
     place.planes = picture.frame.planes();

@@ -73,7 +73,11 @@ TEST_P(BufferPoolTest, bad_configurations_are_refused) {
        {"video/x-raw,format=I420,width=64,height=32,framerate=25/1",
         "video/x-raw,format=NV12,width=63,height=32,framerate=25/1",
         "video/x-raw,format=NV12,width=64,height=31,framerate=25/1",
-        "video/x-raw,format=NV12,width=64,height=100000,framerate=25/1", "audio/x-raw"}) {
+        "video/x-raw,format=NV12,width=64,height=100000,framerate=25/1",
+        "video/x-raw,format=NV12,width=2147483647,height=2147483647,framerate=25/1",
+        "video/x-raw,format=NV12,width=16386,height=2,framerate=25/1",
+        "video/x-raw,format=NV12,width=0,height=0,framerate=25/1",
+        "video/x-raw,format=NV12,width=-2,height=-2,framerate=25/1", "audio/x-raw"}) {
     const ObjectPtr<GstBufferPool> pool(gst_nv12_slot_buffer_pool_new(GetParam()));
     const CapsPtr caps(gst_caps_from_string(text));
     GstStructure* config = gst_buffer_pool_get_config(pool.get());

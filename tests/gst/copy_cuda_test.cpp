@@ -764,6 +764,21 @@ TEST_F(CopyCudaTest, warm_reads_of_a_frame_by_the_cpu_make_no_stream) {
   EXPECT_EQ(control().live_streams(kDevice), before);
 }
 
+TEST_F(CopyCudaTest, plane_whose_place_wraps_around_is_not_read) {
+  CudaHarness harness;
+  const auto pool = harness.decoder_pool(gst_nv12_slot_cuda_context(kDevice));
+  for (const gsize offset : {G_MAXSIZE, G_MAXSIZE - 64, G_MAXSIZE / 2}) {
+    BufferPtr input = harness.make(pool.get(), 1);
+    GstVideoMeta* const meta = gst_buffer_get_video_meta(input.get());
+    ASSERT_NE(meta, nullptr);
+    meta->offset[1] = offset;
+    EXPECT_EQ(gst_harness_push(harness.get(), input.release()), GST_FLOW_OK);
+    EXPECT_EQ(harness.pull(), nullptr);
+  }
+  EXPECT_EQ(stat(harness.element(), "bad-inputs"), 3U);
+  gst_buffer_pool_set_active(pool.get(), FALSE);
+}
+
 // ---- Memory -----------------------------------------------------------------------------------
 
 TEST_F(CopyCudaTest, shallow_copy_of_a_buffer_shares_its_memory) {

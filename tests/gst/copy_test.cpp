@@ -320,7 +320,10 @@ TEST_F(CopyTest, video_meta_that_points_outside_of_the_buffer_is_not_followed) {
   set_caps();
   for (const auto& [uv_offset, stride] :
        {std::pair{gsize{1} << 40, 68}, std::pair{gsize{68} * kHeight, 1 << 30},
-        std::pair{gsize{68} * kHeight, -68}, std::pair{gsize{68} * kHeight, 4}}) {
+        std::pair{gsize{68} * kHeight, -68}, std::pair{gsize{68} * kHeight, 4},
+        std::pair{G_MAXSIZE, 68}, std::pair{G_MAXSIZE - 68, 68},
+        std::pair{gsize{68} * kHeight, G_MAXINT}, std::pair{gsize{68} * kHeight, G_MININT},
+        std::pair{gsize{68} * kHeight, 0}}) {
     BufferPtr input = make_buffer(kWidth, kHeight, 1);
     gsize offsets[GST_VIDEO_MAX_PLANES] = {0, uv_offset};
     gint strides[GST_VIDEO_MAX_PLANES] = {68, stride};
@@ -328,7 +331,22 @@ TEST_F(CopyTest, video_meta_that_points_outside_of_the_buffer_is_not_followed) {
                                    kWidth, kHeight, 2, offsets, strides);
     EXPECT_EQ(gst_harness_push(harness_, input.release()), GST_FLOW_OK);
   }
-  EXPECT_EQ(stat(element(), "bad-inputs"), 4U);
+  EXPECT_EQ(stat(element(), "bad-inputs"), 9U);
+}
+
+TEST_F(CopyTest, plane_that_goes_on_in_another_memory_is_not_read_past_the_end_of_its_own) {
+  set_caps();
+  const BufferPtr whole = make_buffer(kWidth, kHeight, 1);
+  const gsize size = gst_buffer_get_size(whole.get());
+  const gsize split = 1000;  // in the middle of Y
+  GstBuffer* const input = gst_buffer_new();
+  for (const gsize bytes : {split, size - split}) {
+    gst_buffer_append_memory(input, gst_allocator_alloc(nullptr, bytes, nullptr));
+  }
+  gst_buffer_add_video_meta(input, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_NV12, kWidth,
+                            kHeight);
+  EXPECT_EQ(gst_harness_push(harness_, input), GST_FLOW_OK);
+  EXPECT_EQ(stat(element(), "bad-inputs"), 1U);
 }
 
 /// Plays one launch line whose error must say `what` to the user and `advice` in its detail.
@@ -350,6 +368,19 @@ TEST(CopyErrors, odd_sizes_name_the_size_and_what_to_do) {
                      " ! nv12slotcopy device=-1 ! fakesink",
                  GST_STREAM_ERROR, GST_STREAM_ERROR_FORMAT, "do not fit into NV12 slots",
                  "scale or crop");
+  }
+}
+
+TEST_F(CopyTest, sizes_that_no_slot_has_are_refused_before_anything_is_computed_of_them) {
+  for (const char* const size : {"width=2147483647,height=2147483647", "width=16386,height=2",
+                                 "width=2,height=2147483646", "width=-2,height=-2"}) {
+    const CapsPtr caps(gst_caps_from_string(
+        (std::string("video/x-raw,format=NV12,framerate=25/1,") + size).c_str()));
+    const ObjectPtr<GstPad> sink(gst_element_get_static_pad(element(), "sink"));
+    gst_pad_send_event(sink.get(), gst_event_new_stream_start("test"));
+    EXPECT_FALSE(gst_pad_send_event(sink.get(), gst_event_new_caps(caps.get()))) << size;
+    const QueryPtr allocation(gst_query_new_allocation(caps.get(), TRUE));
+    EXPECT_FALSE(gst_pad_query(sink.get(), allocation.get())) << size;
   }
 }
 

@@ -141,6 +141,47 @@ TEST_F(TensorTest, shallow_copies_keep_the_meta_and_deep_ones_do_not) {
   EXPECT_EQ(elements<float>(deep.get()), elements<float>(tensor.get()));
 }
 
+/// Of the tensor that the meta says is there; without it, as long as that is the answer.
+bool is_exported(const GstNv12TensorMeta& meta) {
+  const gpointer tensor = gst_nv12_tensor_meta_export_dlpack(&meta);
+  if (tensor != nullptr) gst_nv12_slot_dlpack_free(tensor);
+  return tensor != nullptr;
+}
+
+TEST_F(TensorTest, what_no_slot_can_hold_is_not_exported) {
+  open("width=16 height=16");
+  caps(harness_, 32, 32);
+  gst_harness_push(harness_, plain(32, 32, 100).release());
+  const BufferPtr tensor = pull();
+  const GstNv12TensorMeta good = *gst_buffer_get_nv12_tensor_meta(tensor.get());
+  EXPECT_TRUE(is_exported(good));
+  GstNv12TensorMeta meta = good;
+  for (guint& side : meta.shape) side = G_MAXUINT;  // the product wraps
+  EXPECT_FALSE(is_exported(meta));
+  meta = good;
+  meta.shape[2] = 0;
+  EXPECT_FALSE(is_exported(meta));
+  meta = good;
+  meta.data = 0;
+  EXPECT_FALSE(is_exported(meta));
+  const guint largest[] = {1, 4, 8192, 8192};  // a GiB of floats
+  std::copy_n(largest, 4, meta.shape);
+  meta.data = good.data;
+  EXPECT_TRUE(is_exported(meta));
+  meta.shape[3] += 1;
+  EXPECT_FALSE(is_exported(meta));
+}
+
+TEST_F(TensorTest, meta_that_nobody_filled_in_is_copied_and_not_exported) {
+  const BufferPtr buffer(gst_buffer_new());
+  gst_buffer_add_meta(buffer.get(), GST_NV12_TENSOR_META_INFO, nullptr);
+  const BufferPtr copy(gst_buffer_copy(buffer.get()));
+  const GstNv12TensorMeta* const meta = gst_buffer_get_nv12_tensor_meta(copy.get());
+  ASSERT_NE(meta, nullptr);
+  EXPECT_EQ(meta->frame, nullptr);
+  EXPECT_FALSE(is_exported(*meta));
+}
+
 TEST_F(TensorTest, channels_rows_and_types_are_as_asked_for) {
   // Red, as BT.601 has it in limited range.
   const auto red = [] { return plain(16, 16, 81, 90, 240).release(); };
@@ -536,6 +577,64 @@ INSTANTIATE_TEST_SUITE_P(
                     BadSetting{"batch-size=0", "batch of 0"},
                     BadSetting{"width=16384 height=16384 batch-size=64", "larger than a slot"},
                     BadSetting{"device=99", "-1"}));
+
+TEST(TensorLaunch, sizes_that_no_slot_has_are_refused_before_anything_is_computed_of_them) {
+  reset_pool();
+  for (const char* const size : {"width=0,height=32", "width=2147483647,height=2147483647",
+                                 "width=2,height=2147483646", "width=16386,height=2"}) {
+    const ObjectPtr<GstElement> tensor(static_cast<GstElement*>(
+        gst_object_ref_sink(gst_element_factory_make("nv12slottensor", nullptr))));
+    const ObjectPtr<GstPad> sink(gst_element_request_pad_simple(tensor.get(), "sink_0"));
+    gst_element_set_state(tensor.get(), GST_STATE_PLAYING);
+    const CapsPtr caps(gst_caps_from_string(
+        (std::string("video/x-raw,format=NV12,framerate=25/1,") + size).c_str()));
+    gst_pad_send_event(sink.get(), gst_event_new_stream_start("test"));
+    EXPECT_FALSE(gst_pad_send_event(sink.get(), gst_event_new_caps(caps.get()))) << size;
+    gst_element_set_state(tensor.get(), GST_STATE_NULL);
+  }
+}
+
+TEST_F(TensorTest, longest_batch_timeout_waits_long_and_is_no_short_latency) {
+  open("width=8 height=8 batch-size=2 batch-timeout=18446744073709551615");
+  gst_harness_set_upstream_latency(harness_, 40 * GST_MSECOND);
+  caps(harness_, 16, 16);
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  const QueryPtr query(gst_query_new_latency());
+  ASSERT_TRUE(gst_pad_peer_query(harness_->sinkpad, query.get()));
+  gboolean is_live = FALSE;
+  GstClockTime min = 0;
+  gst_query_parse_latency(query.get(), &is_live, &min, nullptr);
+  ASSERT_TRUE(is_live);
+  EXPECT_GT(min, 365 * 24 * 3600 * GST_SECOND);
+  gst_harness_push(harness_, plain(16, 16, 100).release());
+  EXPECT_NE(pull(), nullptr);
+}
+
+TEST_F(TensorTest, planes_outside_of_their_buffer_or_memory_are_not_read) {
+  open("width=8 height=8");
+  caps(harness_, 16, 16);
+  struct Planes {
+    gsize uv;
+    gint stride;
+  };
+  constexpr Planes kBad[] = {{G_MAXSIZE, 16}, {G_MAXSIZE - 100, 16},
+                             {256, G_MAXINT}, {256, G_MININT},
+                             {256, 0},        {272, 16}};
+  for (const Planes& planes : kBad) {
+    BufferPtr input = plain(16, 16, 100);
+    gsize offsets[GST_VIDEO_MAX_PLANES] = {0, planes.uv};
+    gint strides[GST_VIDEO_MAX_PLANES] = {16, planes.stride};
+    gst_buffer_add_video_meta_full(input.get(), GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_NV12,
+                                   16, 16, 2, offsets, strides);
+    EXPECT_EQ(gst_harness_push(harness_, input.release()), GST_FLOW_OK);
+  }
+  BufferPtr without_frame = plain(16, 16, 235);
+  gst_buffer_add_meta(without_frame.get(), GST_NV12_SLOT_META_INFO, nullptr);
+  EXPECT_EQ(gst_nv12_slot_frame_from_buffer(without_frame.get()), nullptr);
+  EXPECT_EQ(gst_harness_push(harness_, without_frame.release()), GST_FLOW_OK);
+  EXPECT_NE(pull(), nullptr) << "a meta without a frame says nothing of the picture";
+  EXPECT_EQ(counter(element_, "bad-inputs"), std::size(kBad));
+}
 
 TEST(TensorLaunch, pictures_of_an_odd_size_are_refused) {
   reset_pool();

@@ -120,8 +120,9 @@ const GstNv12TensorItem* gst_nv12_tensor_meta_get_item(const GstNv12TensorMeta* 
  * The whole batch for whatever takes DLPack tensors, as gst_nv12_slot_frame_export_dlpack() gives a
  * plane: in place, with @meta's type and shape, dense. Wait and fence likewise, with @meta's frame.
  *
- * Returns: (transfer full): a DLManagedTensor of DLPack before 1.0, to be consumed (named
- *     "dltensor" in a Python capsule) or given to gst_nv12_slot_dlpack_free()
+ * Returns: (transfer full) (nullable): a DLManagedTensor of DLPack before 1.0, to be consumed
+ *     (named "dltensor" in a Python capsule) or given to gst_nv12_slot_dlpack_free(); %NULL where
+ *     @meta has no frame, no address, a side of 0, or more bytes than a slot can have (1 GiB)
  *
  * Since: 0.1
  */
