@@ -33,10 +33,10 @@ struct Feed {
   CapsPtr caps;                  // that are out
   std::uint64_t connection = 0;  // at hand; 0: none yet
   bool waits_for_key = false;
-  camera::StreamTime time;                 // of the connection at hand, if live
-  std::optional<GstClockTimeDiff> offset;  // of its times, if it is a file
-  GstClockTime position = 0;               // where the frames sent so far end
-  GstClockTime duration = 0;               // of a frame
+  camera::StreamTime time;         // of the connection at hand, if live
+  std::optional<Duration> offset;  // of its times, if it is a file
+  GstClockTime position = 0;       // where the frames sent so far end
+  GstClockTime duration = 0;       // of a frame
 
   // A leaf.
   Mutex mutex;
@@ -139,12 +139,15 @@ void stamp_live(GstNv12SlotFeed* self, GstBuffer* buffer, TimePoint arrival) {
 /// A file's frames go on where those before it ended.
 void stamp_stored(GstNv12SlotFeed* self, GstBuffer* buffer) {
   Feed& feed = *self->impl;
+  // As durations, of which no two are too large to be added: a file may have any times.
   if (!feed.offset && GST_BUFFER_PTS_IS_VALID(buffer)) {
-    feed.offset = feed.position == 0 ? 0 : GST_CLOCK_DIFF(GST_BUFFER_PTS(buffer), feed.position);
+    feed.offset = feed.position == 0
+                      ? Duration::zero()
+                      : to_duration(feed.position) - to_duration(GST_BUFFER_PTS(buffer));
   }
   for (GstClockTime* const time : {&GST_BUFFER_PTS(buffer), &GST_BUFFER_DTS(buffer)}) {
     if (!GST_CLOCK_TIME_IS_VALID(*time)) continue;
-    *time = to_clock_time(to_duration(*time) + Duration(feed.offset.value_or(0)));
+    *time = to_clock_time(to_duration(*time) + feed.offset.value_or(Duration::zero()));
   }
 }
 
@@ -156,7 +159,9 @@ void stamp(GstNv12SlotFeed* self, GstBuffer* buffer, TimePoint arrival) {
     stamp_stored(self, buffer);
   }
   if (!GST_BUFFER_PTS_IS_VALID(buffer)) return;
-  if (GST_BUFFER_DURATION_IS_VALID(buffer)) feed.duration = GST_BUFFER_DURATION(buffer);
+  if (GST_BUFFER_DURATION_IS_VALID(buffer)) {
+    feed.duration = to_clock_time(to_duration(GST_BUFFER_DURATION(buffer)));
+  }
   feed.position = std::max(feed.position, GST_BUFFER_PTS(buffer) + feed.duration);
 }
 
