@@ -4,6 +4,7 @@
 #include <gst/app/gstappsink.h>
 #include <gst/sdp/gstsdpmessage.h>
 
+#include <algorithm>
 #include <string_view>
 #include <utility>
 
@@ -246,8 +247,10 @@ void CameraConnection::set_up_source() {
     g_object_set(source_, "ssl-strict", request_.tls_validation_flags != 0, nullptr);
   }
   if (!is_rtsp && has_property(source_, "timeout") && has_property(source_, "ssl-strict")) {
+    constexpr guint64 kMost = 3600;  // that souphttpsrc takes
     const guint64 seconds = (request_.connect_timeout + GST_SECOND - 1) / GST_SECOND;
-    g_object_set(source_, "timeout", static_cast<guint>(seconds), "retries", 0, nullptr);
+    g_object_set(source_, "timeout", static_cast<guint>(std::min(seconds, kMost)), "retries", 0,
+                 nullptr);
   }
   const ObjectPtr<GstElement> element(static_cast<GstElement*>(g_weak_ref_get(&element_)));
   if (element != nullptr) g_signal_emit_by_name(element.get(), "source-setup", source_);
@@ -266,8 +269,9 @@ void CameraConnection::set_up_source() {
 }
 
 void CameraConnection::set_up_rtsp() {
-  g_object_set(source_, "latency", static_cast<guint>(request_.latency / GST_MSECOND), "protocols",
-               request_.protocols, "tcp-timeout",
+  const auto latency =
+      static_cast<guint>(std::min<guint64>(request_.latency / GST_MSECOND, G_MAXUINT));
+  g_object_set(source_, "latency", latency, "protocols", request_.protocols, "tcp-timeout",
                static_cast<guint64>(request_.connect_timeout / GST_USECOND), "tls-validation-flags",
                request_.tls_validation_flags, nullptr);
   // The feed finds what the timestamps mean here, see StreamTime.

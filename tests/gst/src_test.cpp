@@ -306,6 +306,24 @@ TEST(SrcFaultTest, uri_without_a_source) {
   expect_fault(with_uri("banana://tree"), "unsupported");
 }
 
+TEST(SrcFaultTest, longest_times_are_legal_and_no_source_gets_another_one) {
+  // What the element has for an hour, rtspsrc has in a number that ends at 49 days.
+  SrcPlayer player(
+      "uri=rtsp://127.0.0.1:1/camera max-attempts=1 latency=9223372036854775807 "
+      "connect-timeout=9223372036854775807 packet-timeout=9223372036854775807 "
+      "frame-timeout=9223372036854775807 teardown-timeout=9223372036854775807 "
+      "backoff-max=9223372036854775807 healthy-time=9223372036854775807");
+  guint latency = 0;
+  g_signal_connect(player.src(), "source-setup",
+                   G_CALLBACK(+[](GstElement*, GstElement* source, guint* to) {
+                     g_object_get(source, "latency", to, nullptr);
+                   }),
+                   &latency);
+  player.play();
+  ASSERT_TRUE(player.wait_for_status("failed", "unreachable"));
+  EXPECT_EQ(latency, G_MAXUINT);
+}
+
 TEST(SrcFaultTest, wrong_settings_are_errors_at_once) {
   for (const char* const settings :
        {"", "uri=no-uri", "uri=rtsp://127.0.0.1/a backoff-min=2000000000 backoff-max=1"}) {
