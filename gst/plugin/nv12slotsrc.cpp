@@ -148,6 +148,19 @@ CameraConnection::Request request_of(GstNv12SlotSrc* self) {
   return request;
 }
 
+/// The streams that the decoder takes; of any size and frame rate, and of none that is known: what
+/// downstream takes of these is for pictures, and a camera's stream need not say its own.
+CapsPtr streams_of(GstElement* decoder) {
+  const ObjectPtr<GstPad> sink(gst_element_get_static_pad(decoder, "sink"));
+  CapsPtr caps(gst_caps_make_writable(gst_pad_query_caps(sink.get(), nullptr)));
+  for (guint i = 0; i < gst_caps_get_size(caps.get()); ++i) {
+    gst_structure_remove_fields(gst_caps_get_structure(caps.get(), i), "width", "height",
+                                "framerate", "pixel-aspect-ratio", "colorimetry", "chroma-site",
+                                nullptr);
+  }
+  return caps;
+}
+
 /// False, with an error posted, where the process has no thread left.
 bool start_camera(GstNv12SlotSrc* self) {
   SlotSrc& src = *self->impl;
@@ -156,8 +169,7 @@ bool start_camera(GstNv12SlotSrc* self) {
   setup.element = GST_ELEMENT(self);
   setup.feed = src.feed;
   setup.queue = src.queue;
-  const ObjectPtr<GstPad> sink(gst_element_get_static_pad(src.decoder, "sink"));
-  setup.supported.reset(gst_pad_query_caps(sink.get(), nullptr));
+  setup.supported = streams_of(src.decoder);
   setup.settings = properties.settings;
   setup.settings.is_live = properties.is_live();
   setup.request = [self] { return request_of(self); };
