@@ -146,7 +146,8 @@ void CameraConnection::tell(Fault fault, std::string text) {
     MutexLock lock(mutex_);
     listener = listener_;
   }
-  if (listener) listener(fault, std::move(text));
+  // A source that has its credentials in the URI may show that in what it says.
+  if (listener) listener(fault, hide_credentials(std::move(text), request_.camera));
 }
 
 void CameraConnection::see(std::uint64_t packets, std::uint64_t bytes) {
@@ -436,8 +437,9 @@ void CameraConnection::handle_message(GstMessage* message) {
       GError* error = nullptr;
       gchar* details = nullptr;
       gst_message_parse_error(message, &error, &details);
-      GST_DEBUG("connection %" G_GUINT64_FORMAT ": %s (%s)", request_.number, error->message,
-                GST_STR_NULL(details));
+      const std::string said = std::string(error->message) + " (" + GST_STR_NULL(details) + ")";
+      GST_DEBUG("connection %" G_GUINT64_FORMAT ": %s", request_.number,
+                hide_credentials(said, request_.camera).c_str());
       tell(fault_of(*error, packets_.load() != 0), error->message);
       g_clear_error(&error);
       g_free(details);
