@@ -4,7 +4,15 @@
 #include <cstdint>
 #include <functional>
 
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_ADDRESS__)
+#define NV12SLOT_FUZZ_FINDS_LEAKS
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define NV12SLOT_FUZZ_FINDS_LEAKS
+#endif
+#endif
+
+#ifdef NV12SLOT_FUZZ_FINDS_LEAKS
 #include <sanitizer/lsan_interface.h>
 #endif
 
@@ -28,13 +36,13 @@ void for_each_stream(const std::function<void(std::uint32_t number)>& play);
 class MayLeak {
  public:
   explicit MayLeak([[maybe_unused]] bool allowed) {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef NV12SLOT_FUZZ_FINDS_LEAKS
     is_allowed_ = allowed;
     if (is_allowed_) __lsan_disable();
 #endif
   }
   ~MayLeak() {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef NV12SLOT_FUZZ_FINDS_LEAKS
     if (is_allowed_) __lsan_enable();
 #endif
   }
