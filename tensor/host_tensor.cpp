@@ -10,6 +10,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <type_traits>
 
 #include "tensor_rows.h"
 
@@ -79,9 +80,9 @@ Status HostTensor::prepare() {
     return Error{Errc::kOutOfMemory, fmt::format("no host memory of {} bytes", bytes)};
   }
   std::byte* next = memory_.get();
-  const auto take = [&next]<typename T>(T*& row, std::size_t count) {
-    static_assert(sizeof(T) == kElement);
-    row = reinterpret_cast<T*>(next);
+  const auto take = [&next](auto*& row, std::size_t count) {
+    static_assert(sizeof(*row) == kElement);
+    row = reinterpret_cast<std::remove_reference_t<decltype(row)>>(next);
     next += count * kElement;
   };
   take(columns_.luma, inner);

@@ -32,7 +32,7 @@ std::optional<CameraUri> read_camera_uri(const std::string& uri) {
     if (result.ec != std::errc() || result.ptr != number.data() + number.size()) {
       return std::nullopt;
     }
-    host = host.substr(0, colon);
+    host.resize(colon);
   }
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     host = host.substr(1, host.size() - 2);
