@@ -172,7 +172,7 @@ std::string Camera::state() const {
   g_object_get(slots_.get(), "stats", &structure, nullptr);
   const char* const status =
       structure != nullptr ? gst_structure_get_string(structure, "status") : nullptr;
-  const std::string text = status != nullptr ? status : "";
+  std::string text = status != nullptr ? status : "";
   if (structure != nullptr) gst_structure_free(structure);
   if (!text.empty()) return text;
   GstState current = GST_STATE_NULL;

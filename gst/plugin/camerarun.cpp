@@ -16,7 +16,6 @@ GST_DEBUG_CATEGORY_EXTERN(nv12slotsrc_debug);
 
 namespace nv12slot::gst {
 
-using camera::CameraState;
 using camera::Fault;
 using camera::Seen;
 using camera::Status;

@@ -247,7 +247,7 @@ Result<TensorPath> TensorMaker::try_to_add(const TensorInput& input) {
     }
     read_until_finished_.emplace_back(gst_buffer_ref(input.buffer.get()));
   }
-  const Result<TensorPath> path = bring(picture);
+  Result<TensorPath> path = bring(picture);
   if (!path) return path.error();
   if (Status can_be = writer_.check(picture.place); !can_be) return can_be.error();
   if (picture.is_in_slot()) {
@@ -331,7 +331,7 @@ Result<BufferPtr> TensorMaker::finish(bool on_device, bool readers_fence, GstClo
     return in_flight.error();
   }
   const auto fail = [&](const Error& error) {
-    const Error why = error;  // may be of what is given up
+    Error why = error;  // may be of what is given up
     give_up();
     return why;
   };

@@ -60,7 +60,7 @@ void configure(GstRTSPMediaFactory*, GstRTSPMedia* media, gpointer user_data) {
   // Cameras are at different points of the clip, so that key pictures do not come all at once.
   const auto now = static_cast<guint64>(g_get_monotonic_time());
   const auto fps = static_cast<guint64>(camera->fps);
-  auto* session = new Session{camera, now * fps / G_USEC_PER_SEC + camera->number * 7};
+  auto* session = new Session{camera, now * fps / G_USEC_PER_SEC + guint64{camera->number} * 7};
   g_object_set_data_full(G_OBJECT(source.get()), "session", session,
                          [](gpointer gone) { delete static_cast<Session*>(gone); });
   g_signal_connect(source.get(), "need-data", G_CALLBACK(push_next), session);

@@ -29,6 +29,7 @@ void ServerProcess::start() {
                                     fmt::format("--fps={}", clips_.fps)};
   for (const std::string& file : clips_.files) words.push_back("--clip=" + file);
   std::vector<const char*> arguments;
+  arguments.reserve(words.size() + 1);
   for (const std::string& word : words) arguments.push_back(word.c_str());
   arguments.push_back(nullptr);
   GError* error = nullptr;
