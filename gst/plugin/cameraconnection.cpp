@@ -440,7 +440,7 @@ void CameraConnection::handle_message(GstMessage* message) {
       const std::string said = std::string(error->message) + " (" + GST_STR_NULL(details) + ")";
       GST_DEBUG("connection %" G_GUINT64_FORMAT ": %s", request_.number,
                 hide_credentials(said, request_.camera).c_str());
-      tell(fault_of(*error, packets_.load() != 0), error->message);
+      tell(fault_of(*error, packets_.load() != 0), said_of(*error, details));
       g_clear_error(&error);
       g_free(details);
       break;

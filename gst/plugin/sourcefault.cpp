@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "sourcefault.h"
 
+#include <string_view>
+
 namespace nv12slot::gst {
 
 using camera::Fault;
@@ -31,6 +33,16 @@ Fault fault_of(const GError& error, bool had_packets) {
     }
   }
   return Fault::kError;
+}
+
+std::string said_of(const GError& error, const char* debug) {
+  // GST_ELEMENT_ERROR writes the detail below the place: rtspsrc's only name for many a fault of
+  // a server is "Unhandled error", and the server's answer stands there.
+  const std::string_view text = debug != nullptr ? debug : "";
+  const std::size_t place_end = text.find('\n');
+  if (place_end == std::string_view::npos) return error.message;
+  const std::string_view detail = text.substr(place_end + 1);
+  return std::string(error.message) + " " + std::string(detail.substr(0, detail.find('\n')));
 }
 
 std::string what_is(Fault fault) {

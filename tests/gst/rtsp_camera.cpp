@@ -34,7 +34,7 @@ RtspCamera::RtspCamera(Settings settings) {
     gst_rtsp_server_set_service(server_.get(), std::to_string(settings.port).c_str());
     GstRTSPMediaFactory* const factory = gst_rtsp_media_factory_new();
     gst_rtsp_media_factory_set_launch(factory, settings.launch.c_str());
-    gst_rtsp_media_factory_set_shared(factory, TRUE);
+    gst_rtsp_media_factory_set_shared(factory, settings.is_shared);
     if (!settings.user.empty()) ask_for(server_.get(), settings, factory);
     const soak::Ref<GstRTSPMountPoints> mounts(gst_rtsp_server_get_mount_points(server_.get()));
     gst_rtsp_mount_points_add_factory(mounts.get(), "/camera", factory);

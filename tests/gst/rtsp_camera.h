@@ -19,6 +19,9 @@ class RtspCamera {
     std::string launch = video();
     std::string user, password;  ///< asked for, if set
     std::uint16_t port = 0;      ///< 0: any that is free
+    /// Whether all clients see one pipeline. A server that is taking it down as its last client
+    /// goes answers the next one 503.
+    bool is_shared = true;
   };
 
   /// 64 x 48 pixels at 20 frames a second, a key picture twice a second.

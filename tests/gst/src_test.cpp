@@ -266,6 +266,14 @@ TEST(SrcFaultTest, server_sends_garbage) {
   ASSERT_TRUE(player.wait_for([&] { return player.status() == "failed"; }, "failed"));
 }
 
+TEST(SrcFaultTest, what_the_server_answered_is_told) {
+  const RawServer server("RTSP/1.0 503 Service Unavailable\r\nCSeq: 1\r\n\r\n");
+  SrcPlayer player(with_uri(server.uri(), kQuick) + " max-attempts=1");
+  player.play();
+  ASSERT_TRUE(player.wait_for_status("failed", "error"));
+  EXPECT_NE(player.told().back().text.find("503"), std::string::npos) << player.told().back().text;
+}
+
 TEST(SrcFaultTest, server_describes_nonsense) {
   const std::string sdp = "v=0\r\nm=video banana RTP/AVP 96\r\na=rtpmap:96 H264/-1\r\n";
   const RawServer server(
@@ -285,14 +293,16 @@ TEST(SrcFaultTest, no_such_stream) {
 
 TEST(SrcFaultTest, camera_without_video) {
   const RtspCamera camera({.launch = "( audiotestsrc is-live=true ! alawenc ! rtppcmapay "
-                                     "name=pay0 )"});
+                                     "name=pay0 )",
+                           .is_shared = false});
   expect_fault(with_uri(camera.uri()), "no-video");
 }
 
 TEST(SrcFaultTest, codec_that_nothing_here_decodes) {
   const RtspCamera camera({.launch = "( videotestsrc is-live=true ! "
                                      "video/x-raw,width=64,height=48,framerate=20/1 ! theoraenc ! "
-                                     "rtptheorapay name=pay0 )"});
+                                     "rtptheorapay name=pay0 )",
+                           .is_shared = false});
   expect_fault(with_uri(camera.uri()), "unsupported");
 }
 
