@@ -79,7 +79,7 @@ struct SinkPad {
 
 /// What is said once a run, however many pictures it happens to.
 struct Said {
-  bool bad_input = false, no_slot = false;
+  bool bad_input = false, no_slot = false, failed = false;
 };
 
 }  // namespace
@@ -184,11 +184,9 @@ GstFlowReturn prepare(GstNv12SlotTensor* self, const TensorSettings& settings) {
   return GST_FLOW_OK;
 }
 
-/// Counts pictures that have come to nothing, and says so where it is worth saying.
-GstFlowReturn drop(GstNv12SlotTensor* self, const Error& error, guint pictures) {
+/// Counts why pictures have come to nothing, and says so where it is worth saying.
+GstFlowReturn tell_why(GstNv12SlotTensor* self, const Error& error) {
   SlotTensor& tensor = *self->impl;
-  tensor.stats.dropped += pictures;
-  GST_DEBUG_OBJECT(self, "%u pictures dropped: %s", pictures, error.message.c_str());
   switch (no_slot(error).kind) {
     case Outcome::Kind::kFlushing:
       return GST_FLOW_FLUSHING;
@@ -214,10 +212,22 @@ GstFlowReturn drop(GstNv12SlotTensor* self, const Error& error, guint pictures) 
     }
     return GST_FLOW_OK;
   }
+  // The other cameras' pictures may well become tensors: one call that failed ends nobody's stream.
   ++tensor.stats.failed;
-  GST_ELEMENT_ERROR(self, RESOURCE, FAILED, ("A tensor could not be made."),
-                    ("%s", error.message.c_str()));
-  return GST_FLOW_ERROR;
+  if (!std::exchange(tensor.said.failed, true)) {
+    GST_ELEMENT_WARNING(
+        self, RESOURCE, FAILED, ("A tensor could not be made."),
+        ("%s; its pictures are dropped, and this is counted in stats", error.message.c_str()));
+  }
+  return GST_FLOW_OK;
+}
+
+GstFlowReturn drop(GstNv12SlotTensor* self, const Error& error, guint pictures) {
+  GST_DEBUG_OBJECT(self, "%u pictures dropped: %s", pictures, error.message.c_str());
+  const GstFlowReturn flow = tell_why(self, error);
+  // Last, so that who sees the count finds the message.
+  self->impl->stats.dropped += pictures;
+  return flow;
 }
 
 /// Gives the picture its place in the batch.
