@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #pragma once
 
-#include <gst/gst.h>
-#include <gtest/gtest.h>
-
-#include <string>
-#include <vector>
-
 namespace nv12slot::gst {
 
-/// What GStreamer's leaks tracer says is alive, a line each: objects and mini objects, but for what
-/// is marked as living as long as the process. Needs GST_TRACERS=leaks before gst_init().
-[[nodiscard]] std::vector<std::string> live_objects();
+/// Has GStreamer's leaks tracer watch, unless GST_TRACERS chooses others. Before gst_init().
+void watch_for_leaks();
 
-/// Fails a program whose tests left an object of GStreamer's behind.
-class LeakCheck : public testing::Environment {
- public:
-  void TearDown() override;
-};
+/// Ends GStreamer (gst_deinit()), after which nothing of it can be used. False, having printed what
+/// they are, where objects of its are left: objects and mini objects, but for those that are marked
+/// as living as long as the process.
+[[nodiscard]] bool ends_without_leaks();
 
 }  // namespace nv12slot::gst

@@ -5,11 +5,9 @@
 #include "leaks.h"
 
 int main(int argc, char** argv) {
-  // Before gst_init(), which chooses the tracers; where others were chosen, nothing is checked.
-  g_setenv("GST_TRACERS", "leaks", FALSE);
-  const bool is_checked = g_strcmp0(g_getenv("GST_TRACERS"), "leaks") == 0;
+  nv12slot::gst::watch_for_leaks();
   gst_init(&argc, &argv);
   testing::InitGoogleTest(&argc, argv);
-  if (is_checked) testing::AddGlobalTestEnvironment(new nv12slot::gst::LeakCheck);
-  return RUN_ALL_TESTS();
+  const int result = RUN_ALL_TESTS();
+  return nv12slot::gst::ends_without_leaks() ? result : 1;
 }

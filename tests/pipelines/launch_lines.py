@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """launch_lines.py GST_LAUNCH [--without ELEMENT,ELEMENT] DOCUMENT...: runs every gst-launch-1.0 line of
-the documents.
+the documents. A line fails that warns, ends badly, or leaves an object of GStreamer's behind.
 
 Lines run in order in one empty folder, so that the first can make the file that the others read. A
 line whose elements or device are not on this machine is skipped, visibly. Elements of ours must be there,
 but for those that are not in this build.
 """
+import os
 import pathlib
 import re
 import shutil
@@ -62,9 +63,14 @@ with tempfile.TemporaryDirectory() as folder:
         if reason:
             print(f"ok {number} {name} # SKIP {reason}", flush=True)
             continue
+        traced = pathlib.Path(folder, f"{number}.trace")
+        # What is alive when GStreamer goes is written there.
+        env = {**os.environ, "GST_TRACERS": "leaks", "GST_DEBUG": "GST_TRACER:7", "GST_DEBUG_NO_COLOR": "1",
+               "GST_DEBUG_FILE": str(traced)}
         run = subprocess.run([launch, "-q", *line.replace("$PWD", folder).split()], cwd=folder, text=True, timeout=60,
-                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        well = run.returncode == 0 and "WARN" not in run.stdout and "CRITICAL" not in run.stdout
+                             env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        left = re.findall(r"object-alive, type-name=\(string\)(?!%s).*", traced.read_text())
+        well = run.returncode == 0 and "WARN" not in run.stdout and "CRITICAL" not in run.stdout and not left
         print(f"{'ok' if well else 'not ok'} {number} {name}", flush=True)
         if not well:
-            print(re.sub("^", "# ", run.stdout, flags=re.MULTILINE), flush=True)
+            print(re.sub("^", "# ", "\n".join([run.stdout, *left]), flags=re.MULTILINE), flush=True)
