@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "bars.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
 #include <utility>
 
 namespace nv12slot::bench {
@@ -51,6 +60,33 @@ std::optional<double> find(const Figures& figures, const std::string& benchmark,
   return value->second;
 }
 
+/// The value of the first line `name: value` or `name : value` of a file; empty without one.
+std::string field_of(const std::filesystem::path& file, const std::string& name) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    const std::size_t colon = line.find(':');
+    if (!line.starts_with(name) || colon == std::string::npos) continue;
+    const std::size_t value = line.find_first_not_of(" \t", colon + 1);
+    return value == std::string::npos ? "" : line.substr(value);
+  }
+  return {};
+}
+
+nlohmann::json machine() {
+  nlohmann::json machine = {{"cpu", field_of("/proc/cpuinfo", "model name")},
+                            {"cores", std::thread::hardware_concurrency()},
+                            {"date", fmt::format("{:%Y-%m-%d}", fmt::gmtime(std::time(nullptr)))}};
+  std::error_code none;
+  std::set<std::string> gpus;
+  for (const auto& gpu : std::filesystem::directory_iterator("/proc/driver/nvidia/gpus", none)) {
+    gpus.insert(field_of(gpu.path() / "information", "Model"));
+  }
+  if (!gpus.empty()) machine["gpu"] = fmt::format("{}", fmt::join(gpus, ", "));
+  // What the program runs with, as whoever started it knows.
+  if (const char* const with = std::getenv("NV12SLOT_FIGURES_WITH")) machine["with"] = with;
+  return machine;
+}
+
 std::string limit_text(const Bar& bar) {
   if (bar.at_most) return fmt::format("at most {:g}", *bar.at_most);
   if (bar.at_least) return fmt::format("at least {:g}", *bar.at_least);
@@ -85,6 +121,12 @@ int run(int argc, char** argv, const std::vector<Bar>& bars) {
   Collector collector;
   benchmark::RunSpecifiedBenchmarks(&collector);
   const Figures figures = collector.figures();
+  const nlohmann::json here = machine();
+  std::ofstream file;
+  if (const char* const name = std::getenv("NV12SLOT_FIGURES")) {
+    file.open(name, std::ios::app);
+    if (!file) fmt::print(stderr, "NV12SLOT_FIGURES: {} cannot be written\n", name);
+  }
   bool any = false;
   for (const Bar& bar : bars) {
     const std::optional<double> value = bar.value(figures);
@@ -95,6 +137,14 @@ int run(int argc, char** argv, const std::vector<Bar>& bars) {
     const std::string limit = limit_text(bar);
     fmt::print("{:<64} {:>12}  {}\n", bar.what, fmt::format("{:.3g} {}", *value, bar.unit),
                limit.empty() ? "" : limit + (met ? ": met" : ": MISSED"));
+    if (!file.is_open()) continue;
+    nlohmann::json line = {{"program", std::filesystem::path(argv[0]).filename().string()},
+                           {"what", bar.what},
+                           {"unit", bar.unit},
+                           {"value", *value},
+                           {"machine", here}};
+    if (!limit.empty()) line.update({{"bar", limit}, {"met", met}});
+    file << line.dump() << '\n';
   }
   benchmark::Shutdown();
   return 0;

@@ -37,6 +37,8 @@ struct Bar {
 /// Runs the program's benchmarks with the usual command line, then prints the bars. Figures are
 /// not judged by the exit status, which is 0 unless a benchmark could not be run: speed depends on
 /// the machine, and a slow one is no failure of the code.
+/// Where NV12SLOT_FIGURES names a file, they are added to it too, a line of JSON each with the
+/// machine and the day: what tests/benchmarks/figures.py makes the tables of the documents from.
 int run(int argc, char** argv, const std::vector<Bar>& bars);
 
 /// Times of single events, for what an average hides.
