@@ -381,6 +381,18 @@ void CameraConnection::take_stream(GstPad* pad) {
     return;
   }
   g_object_set(sink_, "caps", wanted.get(), nullptr);
+  // parsebin's typefind goes on to push. A parser that finds itself behind a seekable file, with
+  // no demuxer in between, would pull from it meanwhile.
+  gst_pad_add_probe(
+      pad, GST_PAD_PROBE_TYPE_QUERY_UPSTREAM,
+      [](GstPad*, GstPadProbeInfo* info, gpointer) {
+        GstQuery* const query = gst_pad_probe_info_get_query(info);
+        if (GST_QUERY_TYPE(query) != GST_QUERY_SCHEDULING) return GST_PAD_PROBE_OK;
+        gst_query_set_scheduling(query, GST_SCHEDULING_FLAG_SEQUENTIAL, 1, -1, 0);
+        gst_query_add_scheduling_mode(query, GST_PAD_MODE_PUSH);
+        return GST_PAD_PROBE_HANDLED;
+      },
+      nullptr, nullptr);
   ObjectPtr<GstPad> last(GST_PAD(gst_object_ref(pad)));
   if (const char* const parser_name = parser_for(caps.get()); parser_name != nullptr) {
     GstElement* const parser = gst_element_factory_make(parser_name, nullptr);

@@ -136,14 +136,18 @@ void stamp_live(GstNv12SlotFeed* self, GstBuffer* buffer, TimePoint arrival) {
   }
 }
 
+/// When it is shown; of a bare stream, whose decoder finds that out, when it is decoded.
+GstClockTime time_of(GstBuffer* buffer) {
+  return GST_BUFFER_PTS_IS_VALID(buffer) ? GST_BUFFER_PTS(buffer) : GST_BUFFER_DTS(buffer);
+}
+
 /// A file's frames go on where those before it ended.
 void stamp_stored(GstNv12SlotFeed* self, GstBuffer* buffer) {
   Feed& feed = *self->impl;
   // As durations, of which no two are too large to be added: a file may have any times.
-  if (!feed.offset && GST_BUFFER_PTS_IS_VALID(buffer)) {
-    feed.offset = feed.position == 0
-                      ? Duration::zero()
-                      : to_duration(feed.position) - to_duration(GST_BUFFER_PTS(buffer));
+  if (!feed.offset && GST_CLOCK_TIME_IS_VALID(time_of(buffer))) {
+    feed.offset = feed.position == 0 ? Duration::zero()
+                                     : to_duration(feed.position) - to_duration(time_of(buffer));
   }
   for (GstClockTime* const time : {&GST_BUFFER_PTS(buffer), &GST_BUFFER_DTS(buffer)}) {
     if (!GST_CLOCK_TIME_IS_VALID(*time)) continue;
@@ -158,11 +162,11 @@ void stamp(GstNv12SlotFeed* self, GstBuffer* buffer, TimePoint arrival) {
   } else {
     stamp_stored(self, buffer);
   }
-  if (!GST_BUFFER_PTS_IS_VALID(buffer)) return;
+  if (!GST_CLOCK_TIME_IS_VALID(time_of(buffer))) return;
   if (GST_BUFFER_DURATION_IS_VALID(buffer)) {
     feed.duration = to_clock_time(to_duration(GST_BUFFER_DURATION(buffer)));
   }
-  feed.position = std::max(feed.position, GST_BUFFER_PTS(buffer) + feed.duration);
+  feed.position = std::max(feed.position, time_of(buffer) + feed.duration);
 }
 
 /// What downstream has to know before the first frame after an outage.
