@@ -80,7 +80,7 @@ std::string advice_for(Fault fault) {
     case Fault::kConnectTimeout:
       return "Check that the camera answers at this URI, or raise connect-timeout.";
     case Fault::kUnreachable:
-      return "Check host, port and network.";
+      return "Check host, port and network; where TLS is spoken, tls-validation-flags too.";
     case Fault::kUnauthorized:
       return "Set user-id and user-pw to what the camera wants.";
     case Fault::kNotFound:

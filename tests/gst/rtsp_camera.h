@@ -22,6 +22,8 @@ class RtspCamera {
     /// Whether all clients see one pipeline. A server that is taking it down as its last client
     /// goes answers the next one 503.
     bool is_shared = true;
+    /// A file with a certificate and its key: the camera speaks TLS then (rtsps).
+    std::string certificate;
   };
 
   /// 64 x 48 pixels at 20 frames a second, a key picture twice a second.
@@ -35,7 +37,9 @@ class RtspCamera {
   RtspCamera& operator=(const RtspCamera&) = delete;
 
   [[nodiscard]] std::uint16_t port() const { return port_; }
-  [[nodiscard]] std::string uri() const { return uri_of(port_); }
+  [[nodiscard]] std::string uri() const {
+    return (is_tls_ ? "rtsps" : "rtsp") + uri_of(port_).substr(4);
+  }
   [[nodiscard]] static std::string uri_of(std::uint16_t port) {
     return "rtsp://127.0.0.1:" + std::to_string(port) + "/camera";
   }
@@ -45,6 +49,7 @@ class RtspCamera {
   soak::Ref<GstRTSPServer> server_;
   guint source_ = 0;  // in the thread's context
   std::uint16_t port_ = 0;
+  const bool is_tls_;
 };
 
 }  // namespace nv12slot::gst

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <chrono>
+#include <fstream>
 #include <set>
 #include <thread>
 
@@ -91,6 +92,83 @@ TEST_F(SrcTest, frames_are_dated_by_when_they_come) {
   const GstClockTime last = player.frames().back().pts;
   EXPECT_LE(last, now);
   EXPECT_LT(now - last, GST_SECOND);
+}
+
+TEST_F(SrcTest, plays_a_camera_over_udp) {
+  SrcPlayer player(with_uri(camera.uri(), "protocols=udp"));
+  player.play();
+  ASSERT_TRUE(player.wait_for_frames(30));
+  expect_times_to_rise(player.frames());
+  EXPECT_EQ(player.stat("attempts"), 1U);
+}
+
+/// Of a camera that sends another codec.
+class SrcCodecTest : public ::testing::TestWithParam<std::pair<const char*, const char*>> {};
+INSTANTIATE_TEST_SUITE_P(
+    Of, SrcCodecTest,
+    testing::Values(std::pair("x265enc",
+                              "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! "
+                              "rtph265pay config-interval=-1"),
+                    std::pair("jpegenc", "jpegenc ! rtpjpegpay"),
+                    std::pair("vp8enc", "vp8enc deadline=1 keyframe-max-dist=10 ! rtpvp8pay")),
+    [](const auto& of) { return std::string(of.param.first); });
+
+TEST_P(SrcCodecTest, is_played_and_comes_back) {
+  const auto& [encoder, launch] = GetParam();
+  if (!has_element(encoder)) GTEST_SKIP() << "no " << encoder;
+  reset_pool();
+  const RtspCamera camera({.launch = std::string("( videotestsrc is-live=true ! "
+                                                 "video/x-raw,format=I420,width=64,height=64,"
+                                                 "framerate=20/1 ! ") +
+                                     launch + " name=pay0 )"});
+  soak::ContextThread thread;
+  soak::Proxy proxy(thread, "127.0.0.1", camera.port(), 1);
+  SrcPlayer player(with_uri(RtspCamera::uri_of(proxy.port()), kQuick));
+  player.play();
+  ASSERT_TRUE(player.wait_for_frames(20));
+  proxy.cut();
+  ASSERT_TRUE(player.wait_for([&] { return player.stat("reconnects") == 1; }, "a reconnect"));
+  ASSERT_TRUE(player.wait_for_frames(10));
+  expect_times_to_rise(player.frames());
+}
+
+/// A certificate that nobody signed but itself, with its key; empty where none can be made.
+[[nodiscard]] std::string make_certificate() {
+  const std::string path = testing::TempDir() + "nv12slotsrc-" + std::to_string(getpid()) + ".pem";
+  const std::string command =
+      "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj "
+      "/CN=127.0.0.1 -keyout " +
+      path + " -out " + path + ".crt";
+  int status = -1;
+  gchar *out = nullptr, *err = nullptr;
+  if (!g_spawn_command_line_sync(command.c_str(), &out, &err, &status, nullptr)) return {};
+  g_free(out);
+  g_free(err);
+  if (status != 0) return {};
+  std::ifstream certificate(path + ".crt");
+  std::ofstream(path, std::ios::app) << certificate.rdbuf();
+  std::remove((path + ".crt").c_str());
+  return path;
+}
+
+TEST(SrcTlsTest, is_played_where_its_certificate_is_not_asked_for_and_refused_where_it_is) {
+  if (!g_tls_backend_supports_tls(g_tls_backend_get_default())) GTEST_SKIP() << "no TLS in GIO";
+  const std::string certificate = make_certificate();
+  if (certificate.empty()) GTEST_SKIP() << "no openssl to make a certificate with";
+  reset_pool();
+  const RtspCamera camera({.certificate = certificate});
+  std::remove(certificate.c_str());
+  {
+    SrcPlayer player(with_uri(camera.uri(), "tls-validation-flags=0"));
+    player.play();
+    EXPECT_TRUE(player.wait_for_frames(20));
+  }
+  SrcPlayer strict(with_uri(camera.uri(), kQuick) + " max-attempts=1");
+  strict.play();
+  ASSERT_TRUE(strict.wait_for([&] { return strict.status() == "failed"; }, "failed"));
+  EXPECT_EQ(strict.frames().size(), 0U);
+  // rtspsrc does not say that it was the certificate.
+  EXPECT_NE(strict.all_text().find("tls-validation-flags"), std::string::npos);
 }
 
 /// What every outage has in common: times go on, the seam is marked, nothing was made anew.
@@ -799,6 +877,44 @@ TEST_F(SrcFileTest, a_file_loops_with_times_that_go_on) {
   EXPECT_EQ(player.stat("outages"), 0U);
   EXPECT_TRUE(player.gaps().empty());
   EXPECT_EQ(player.count_events(GST_EVENT_CAPS), 1U);
+}
+
+/// Packets of a codec, with nothing around them.
+TEST_F(SrcFileTest, a_bare_stream_is_played_and_loops) {
+  const std::string bare = path + ".h264";
+  ASSERT_TRUE(gst::play("filesrc location=" + path +
+                        " ! qtdemux ! h264parse ! "
+                        "video/x-h264,stream-format=byte-stream ! filesink location=" +
+                        bare)
+                  .eos);
+  {
+    SrcPlayer player(with_uri("file://" + bare));
+    player.play();
+    EXPECT_TRUE(player.wait_for([&] { return player.count_events(GST_EVENT_EOS) == 1; }, "EOS"));
+    EXPECT_EQ(player.frames().size(), 20U);
+    EXPECT_EQ(player.error(), "");
+  }
+  SrcPlayer player(with_uri("file://" + bare, "loop=true"));
+  player.play();
+  EXPECT_TRUE(player.wait_for_frames(90));
+  const std::vector<SrcPlayer::Frame> frames = player.frames();
+  for (std::size_t i = 1; i < frames.size(); ++i) {
+    EXPECT_EQ(frames[i].pts - frames[i - 1].pts, 50 * GST_MSECOND) << i;
+  }
+  std::remove(bare.c_str());
+}
+
+TEST_F(SrcFileTest, a_file_comes_over_http) {
+  gchar* bytes = nullptr;
+  gsize size = 0;
+  ASSERT_TRUE(g_file_get_contents(path.c_str(), &bytes, &size, nullptr));
+  const RawServer server("HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: " +
+                         std::to_string(size) + "\r\n\r\n" + std::string(bytes, size));
+  g_free(bytes);
+  SrcPlayer player(with_uri("http" + server.uri().substr(4) + ".mp4", "live=no"));
+  player.play();
+  ASSERT_TRUE(player.wait_for([&] { return player.count_events(GST_EVENT_EOS) == 1; }, "EOS"));
+  EXPECT_EQ(player.frames().size(), 20U);
 }
 
 TEST_F(SrcFileTest, a_missing_file_is_an_error) {
