@@ -109,7 +109,9 @@ CUresult cuDriverGetVersion(int* version) {
   return CUDA_SUCCESS;
 }
 
+// Whatever comes of it, there is an answer: FFmpeg reads it without asking whether it failed.
 CUresult cuGetErrorName(CUresult error, const char** name) {
+  *name = nullptr;
   STANDIN_ENTER(kNothing);
   const ResultText* text = find_text(error);
   *name = text == nullptr ? nullptr : text->name;
@@ -117,6 +119,7 @@ CUresult cuGetErrorName(CUresult error, const char** name) {
 }
 
 CUresult cuGetErrorString(CUresult error, const char** string) {
+  *string = nullptr;
   STANDIN_ENTER(kNothing);
   const ResultText* text = find_text(error);
   *string = text == nullptr ? nullptr : text->text;

@@ -14,6 +14,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -54,10 +55,33 @@ struct Delay {
   uint64_t bytes_per_us = 0;
 };
 
+// Has threads wait for each other with the driver's mutex, which is held in every call.
+//
+// Each waits for a condition variable of its own. Where several wait for one, glibc has who
+// notifies wait for a thread that was woken and has not run since: one that stands still within a
+// call would have held up all others, which it does not at a real driver.
+class Progress {
+ public:
+  template <typename Condition>
+  void wait(std::unique_lock<std::mutex>& lock, Condition condition) {
+    if (condition()) return;
+    std::condition_variable changed;
+    const auto place = waiting_.insert(waiting_.end(), &changed);
+    changed.wait(lock, condition);
+    waiting_.erase(place);
+  }
+  void notify_all() {
+    for (std::condition_variable* const changed : waiting_) changed->notify_one();
+  }
+
+ private:
+  std::list<std::condition_variable*> waiting_;
+};
+
 struct Driver {
   std::mutex mutex;
   // Notified when an operation completes, a gate is reached or opened, or a context dies.
-  std::condition_variable progress;
+  Progress progress;
 
   bool initialized = false;
   std::atomic<bool> exited{false};
