@@ -260,7 +260,11 @@ Result<TensorPath> TensorMaker::try_to_add(const TensorInput& input) {
 
 Result<TensorPath> TensorMaker::add(const TensorInput& input) {
   Result<TensorPath> path = try_to_add(input);
-  if (!path && path.error().code != Errc::kInvalidArgument) give_up();
+  if (path) return path;
+  // Nothing was done yet of a picture that is none, or that no slot was there to bring it to.
+  const bool costs_itself_alone = path.error().code == Errc::kInvalidArgument ||
+                                  no_slot(path.error()).kind == Outcome::Kind::kExhausted;
+  if (!costs_itself_alone) give_up();
   return path;
 }
 
@@ -268,6 +272,7 @@ Status TensorMaker::write() {
   if (unwritten_.empty()) return {};
   std::vector<Picture> pictures = std::exchange(unwritten_, {});
   std::vector<TensorPicture> places;
+  places.reserve(pictures.size());
   for (const Picture& picture : pictures) places.push_back(picture.place);
   Status status = writer_.write(places, stream_);
   // Whatever came of it, some may be read.

@@ -47,8 +47,9 @@ class TensorMaker {
   /// SlotPool::acquire, kSourceClosed.
   [[nodiscard]] Status begin(Duration timeout);
   /// Gives the picture the next place of the batch, and brings it to where it can be read, which is
-  /// waited for where it is copied to the host first. kInvalidArgument: it is no picture of its
-  /// caps, and the batch goes on without it; after any other error the batch is given up.
+  /// waited for where it is copied to the host first. The batch goes on without a picture that is
+  /// none of its caps (kInvalidArgument), or that no slot was there to bring it to (as of
+  /// no_slot()); after any other error it is given up.
   [[nodiscard]] Result<TensorPath> add(const TensorInput& input);
   /// Has the pictures written that were added since the last time, on a device with one kernel that
   /// is not waited for, and lets go of them. For when nothing else can be added at once: sixteen in
