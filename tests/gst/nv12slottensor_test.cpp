@@ -4,8 +4,14 @@
 #include <thread>
 
 #include "../standin/standin_control.h"
+#include "config.h"
 #include "gst_test.h"
 #include "nv12slot/cuda_device.h"
+
+#ifdef HAVE_GST_ANALYTICS
+#include <gst/analytics/analytics.h>
+#include <gst/analytics/gsttensormeta.h>
+#endif
 
 namespace nv12slot::gst {
 namespace {
@@ -125,6 +131,27 @@ TEST_F(TensorTest, the_meta_says_where_the_picture_is_and_whose_it_is) {
   EXPECT_DOUBLE_EQ(item.offset_x, 0);
   EXPECT_DOUBLE_EQ(item.offset_y, 140);
 }
+
+#ifdef HAVE_GST_ANALYTICS
+TEST_F(TensorTest, gstreamers_own_meta_says_the_same) {
+  open("width=16 height=8 batch-size=2 batch-timeout=1000000 dtype=f16");
+  caps(harness_, 32, 32);
+  gst_harness_push(harness_, plain(32, 32, 100).release());
+  const BufferPtr buffer = pull();
+  GstTensorMeta* const meta = gst_buffer_get_tensor_meta(buffer.get());
+  ASSERT_NE(meta, nullptr);
+  ASSERT_EQ(meta->num_tensors, 1U);
+  const GstTensor* const tensor = gst_tensor_meta_get(meta, 0);
+  EXPECT_STREQ(g_quark_to_string(tensor->id), "nv12slottensor");
+  EXPECT_EQ(tensor->data_type, GST_TENSOR_DATA_TYPE_FLOAT16);
+  EXPECT_EQ(tensor->dims_order, GST_TENSOR_DIM_ORDER_ROW_MAJOR);
+  const std::vector<gsize> shape(tensor->dims, tensor->dims + tensor->num_dims);
+  EXPECT_EQ(shape, (std::vector<gsize>{2, 3, 8, 16}));
+  EXPECT_EQ(gst_buffer_peek_memory(tensor->data, 0), gst_buffer_peek_memory(buffer.get(), 0))
+      << "no copy of it";
+  EXPECT_EQ(elements<guint16>(tensor->data), elements<guint16>(buffer.get()));
+}
+#endif
 
 TEST_F(TensorTest, shallow_copies_keep_the_meta_and_deep_ones_do_not) {
   open("width=16 height=16");
@@ -474,6 +501,30 @@ TEST_F(TensorDeviceTest, pictures_of_the_host_are_copied_to_the_device) {
   const BufferPtr tensor = pull();
   EXPECT_EQ(text(element_, "path"), "host");
   for (const float value : elements<float>(tensor.get())) ASSERT_NEAR(value, 1, 1e-3);
+}
+
+TEST_F(TensorDeviceTest, a_picture_without_a_slot_to_be_brought_to_costs_its_batch_nothing) {
+  open("width=8 height=8 batch-size=2 batch-timeout=60000000000 timeout=0", kCudaTensors);
+  GstHarness* const host = camera("sink_1");
+  caps(host, 16, 16);
+  GstHarness* const copy = copy_harness("device=0");
+  gst_harness_set_sink_caps_str(copy, nv12_caps(16, 16, true).c_str());
+  gst_harness_set_src_caps_str(copy, nv12_caps(16, 16).c_str());
+  gst_harness_set_src_caps_str(harness_, nv12_caps(16, 16, true).c_str());
+  // One slot for a tensor, and one for pictures, which is that of a frame that stays with us.
+  ASSERT_TRUE(Process::get().pool->set_cap(1));
+  gst_harness_push(copy, plain(16, 16, 100).release());
+  const BufferPtr frame(gst_harness_pull(copy));
+  gst_harness_push(harness_, gst_buffer_ref(frame.get()));
+  while (counter(element_, "pictures") < 1) std::this_thread::yield();
+  gst_harness_push(host, plain(16, 16, 100).release());
+  while (counter(element_, "dropped") < 1) std::this_thread::yield();
+  EXPECT_EQ(counter(element_, "exhausted"), 1U);
+  gst_harness_push_event(harness_, gst_event_new_eos());
+  gst_harness_push_event(host, gst_event_new_eos());
+  const BufferPtr tensor = pull();
+  EXPECT_EQ(gst_buffer_get_nv12_tensor_meta(tensor.get())->n_items, 1U);
+  gst_harness_teardown(copy);
 }
 
 // Downstream is slow, and meanwhile all cameras go on.
