@@ -261,11 +261,12 @@ Result<TensorPath> TensorMaker::try_to_add(const TensorInput& input) {
 Result<TensorPath> TensorMaker::add(const TensorInput& input) {
   Result<TensorPath> path = try_to_add(input);
   if (path) return path;
+  const Error& why = path.error();
   // Nothing was done yet of a picture that is none, or that no slot was there to bring it to.
-  const bool costs_itself_alone = path.error().code == Errc::kInvalidArgument ||
-                                  no_slot(path.error()).kind == Outcome::Kind::kExhausted;
+  const bool costs_itself_alone =
+      why.code == Errc::kInvalidArgument || no_slot(why).kind == Outcome::Kind::kExhausted;
   if (!costs_itself_alone) give_up();
-  return path;
+  return why;
 }
 
 Status TensorMaker::write() {
