@@ -107,12 +107,13 @@ GstMemory* slot_memory_new(std::unique_ptr<SlotHold> hold, const GstVideoInfo& i
 
 GstMemory* byte_memory_new(std::unique_ptr<SlotHold> hold, std::size_t bytes, GstObject* context) {
   if (hold->device().domain() == kHostDomain) return host_memory_new(std::move(hold), bytes);
+  // One row, so that the memory has its size without being cut to it: gst-cuda 1.26 takes memory of
+  // the host for that size, and copies the whole picture into it.
   GstVideoInfo info;
-  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_GRAY8, kByteRow,
-                            static_cast<guint>((bytes + kByteRow - 1) / kByteRow));
-  GstMemory* const memory = slot_cuda_memory_new(std::move(hold), info, context, nullptr);
-  if (memory != nullptr) gst_memory_resize(memory, 0, bytes);
-  return memory;
+  gst_video_info_set_format(&info, GST_VIDEO_FORMAT_GRAY8, static_cast<guint>(bytes), 1);
+  info.stride[0] = static_cast<gint>(bytes);
+  info.size = bytes;
+  return slot_cuda_memory_new(std::move(hold), info, context, nullptr);
 }
 
 GstBuffer* slot_buffer_new(std::unique_ptr<SlotHold> hold, const GstVideoInfo& info,

@@ -86,8 +86,7 @@ class GST_NV12_SLOT_API SlotHold {
 /// rounded up to kByteRow. `context` as above. nullptr when gst-cuda refuses.
 [[nodiscard]] GST_NV12_SLOT_API GstMemory* byte_memory_new(std::unique_ptr<SlotHold> hold,
                                                            std::size_t bytes, GstObject* context);
-/// gst-cuda takes all CUDA memory for pictures: bytes are one of grey pixels with rows of this
-/// length, which cuMemAllocPitch gives a pitch of the same length.
+/// What slots of plain bytes are rounded up to.
 inline constexpr std::size_t kByteRow = 512;
 
 /// A buffer with such a memory and the GstVideoMeta that goes with it. Errors: kDeviceFailed.
