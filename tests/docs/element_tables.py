@@ -197,6 +197,9 @@ def renewed(page):
 Gst.init(None)
 is_update = sys.argv[1] == "--update"
 pages = [pathlib.Path(each) for each in sys.argv[1 + is_update:]]
+if gi.version_info >= (3, 50):
+    print("1..0 # SKIP PyGObject 3.50 and newer do not tell the values of an enum")
+    sys.exit(0)
 print(f"1..{len(pages)}")
 for number, page in enumerate(pages, 1):
     try:
