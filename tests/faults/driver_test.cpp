@@ -299,8 +299,8 @@ TEST_P(DriverFaultTest, for_good_when_a_device_is_opened) {
   EXPECT_EXIT(open_with(GetParam(), -1), testing::ExitedWithCode(0), "");
 }
 
-/// The page is of GStreamer 1.22 with FFmpeg 5.1. With 1.26 and 7.1 it is as good as the same; what
-/// is another row there is not written down yet.
+/// The page is of GStreamer 1.22 with FFmpeg 5.1; what is another row with 1.26 and 7.1 is not
+/// written down yet.
 bool is_on_no_page(const std::string& call) {
   guint major = 0;
   guint minor = 0;
