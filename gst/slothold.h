@@ -83,11 +83,11 @@ class GST_NV12_SLOT_API SlotHold {
                                                            GstObject* context, gpointer stream);
 
 /// A memory that owns `hold`, a slot of plain bytes, of `bytes` bytes; the slot has that many
-/// rounded up to kByteRow. `context` as above. nullptr when gst-cuda refuses.
+/// rounded up to kByteStep. `context` as above. nullptr when gst-cuda refuses.
 [[nodiscard]] GST_NV12_SLOT_API GstMemory* byte_memory_new(std::unique_ptr<SlotHold> hold,
                                                            std::size_t bytes, GstObject* context);
 /// What slots of plain bytes are rounded up to.
-inline constexpr std::size_t kByteRow = 512;
+inline constexpr std::size_t kByteStep = 512;
 
 /// A buffer with such a memory and the GstVideoMeta that goes with it. Errors: kDeviceFailed.
 [[nodiscard]] GST_NV12_SLOT_API GstBuffer* slot_buffer_new(std::unique_ptr<SlotHold> hold,

@@ -118,7 +118,7 @@ Result<std::unique_ptr<SlotHold>> TensorMaker::take_slot(Domain domain, Duration
                       .on_exhausted = OnExhausted::kBlock,
                       .timeout = timeout,
                       .canceller = run_.canceller,
-                      .bytes = (batch_bytes_ + kByteRow - 1) / kByteRow * kByteRow});
+                      .bytes = (batch_bytes_ + kByteStep - 1) / kByteStep * kByteStep});
   if (!lease) return lease.error();
   stream_ = lease->stream();
   return std::make_unique<SlotHold>(std::move(lease).value());
