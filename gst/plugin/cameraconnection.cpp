@@ -255,6 +255,8 @@ void CameraConnection::set_up_source() {
   }
   const ObjectPtr<GstElement> element(static_cast<GstElement*>(g_weak_ref_get(&element_)));
   if (element != nullptr) g_signal_emit_by_name(element.get(), "source-setup", source_);
+  // Behind the application's own handler, which may accept what is refused here.
+  if (is_rtsp) watch_certificates();
 
   connect(
       source_, "pad-added", +[](GstElement*, GstPad* pad, gpointer self) {
@@ -302,6 +304,21 @@ void CameraConnection::set_up_rtsp() {
             +[](GstElement*, GstElement* buffer, guint, guint, gpointer) {
               g_object_set(buffer, "faststart-min-packets", 1U, nullptr);
             });
+      });
+}
+
+void CameraConnection::watch_certificates() {
+  if (g_signal_lookup("accept-certificate", G_OBJECT_TYPE(source_)) == 0) return;
+  // Called for a certificate that fails the validation asked for; rtspsrc's error does not say so.
+  connect(
+      source_, "accept-certificate",
+      +[](GstElement*, GTlsConnection*, GTlsCertificate*, GTlsCertificateFlags errors,
+          gpointer self) -> gboolean {
+        gchar* const flaws = g_flags_to_string(G_TYPE_TLS_CERTIFICATE_FLAGS, errors);
+        static_cast<CameraConnection*>(self)->tell(
+            Fault::kUnreachable, std::string("its certificate is not accepted: ") + flaws);
+        g_free(flaws);
+        return FALSE;
       });
 }
 

@@ -78,6 +78,7 @@ class CameraConnection : public std::enable_shared_from_this<CameraConnection> {
   [[nodiscard]] bool build();
   void set_up_source();
   void set_up_rtsp();
+  void watch_certificates();
   void link_source_pad(GstPad* pad);
   void add_parsebin(GstPad* pad);
   void take_stream(GstPad* pad);
