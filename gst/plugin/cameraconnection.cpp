@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "cameraconnection.h"
 
+#include <gio/gio.h>
 #include <gst/app/gstappsink.h>
 #include <gst/sdp/gstsdpmessage.h>
 

@@ -12,6 +12,15 @@
 
 namespace nv12slot::gst {
 
+/// Properties of nv12slotsrc, as in a launch line.
+inline std::string with_uri(const std::string& uri, const std::string& more = "") {
+  return "uri=" + uri + " " + more;
+}
+
+/// Quick about everything, as tests do not want to wait.
+inline constexpr const char* kQuick =
+    " backoff-min=50000000 backoff-max=200000000 packet-timeout=700000000 ";
+
 /// Plays nv12slotsrc into a fakesink, and keeps what comes out and what is said.
 class SrcPlayer {
  public:
