@@ -30,6 +30,19 @@ bool has_property(gpointer object, const char* name) {
   return g_object_class_find_property(G_OBJECT_GET_CLASS(object), name) != nullptr;
 }
 
+/// By the names that tls-validation-flags has for them, "unknown-ca, bad-identity".
+std::string flaws_of(GTlsCertificateFlags errors) {
+  auto* const type = static_cast<GFlagsClass*>(g_type_class_ref(G_TYPE_TLS_CERTIFICATE_FLAGS));
+  std::string flaws;
+  for (guint i = 0; i < type->n_values; ++i) {
+    const GFlagsValue& flaw = type->values[i];
+    if ((errors & flaw.value) == 0 || flaw.value == G_TLS_CERTIFICATE_VALIDATE_ALL) continue;
+    flaws += (flaws.empty() ? "" : ", ") + std::string(flaw.value_nick);
+  }
+  g_type_class_unref(type);
+  return flaws;
+}
+
 /// What brings the codec's stream into the form that nv12slotdec takes; nullptr where it comes so.
 const char* parser_for(const GstCaps* caps) {
   const GstStructure* const structure = gst_caps_get_structure(caps, 0);
@@ -315,10 +328,8 @@ void CameraConnection::watch_certificates() {
       source_, "accept-certificate",
       +[](GstElement*, GTlsConnection*, GTlsCertificate*, GTlsCertificateFlags errors,
           gpointer self) -> gboolean {
-        gchar* const flaws = g_flags_to_string(G_TYPE_TLS_CERTIFICATE_FLAGS, errors);
         static_cast<CameraConnection*>(self)->tell(
-            Fault::kUnreachable, std::string("its certificate is not accepted: ") + flaws);
-        g_free(flaws);
+            Fault::kUnreachable, "its certificate is not accepted: " + flaws_of(errors));
         return FALSE;
       });
 }
