@@ -121,8 +121,8 @@ class Page {
     html_ = fmt::format(
         R"(<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>nv12-slot-soak: {0}</title><style>{1}</style></head><body><main>
-<header><h1>nv12-slot-soak</h1><span class="verdict {2}">{0}</span></header>
+<title>nv12slot-soak: {0}</title><style>{1}</style></head><body><main>
+<header><h1>nv12slot-soak</h1><span class="verdict {2}">{0}</span></header>
 <p>{3} cameras for {4}{5}, {6}<br>{7}, nv12slot {8}, seed {9}<br><code>{10}</code></p>
 )",
         pass ? "PASS" : "FAIL", kStyle, pass ? "pass" : "fail", record_.cameras.size(),

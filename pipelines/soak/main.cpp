@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// nv12-slot-soak: cameras for a long time, with faults on a schedule and readers that hold their
+// nv12slot-soak: cameras for a long time, with faults on a schedule and readers that hold their
 // frames, and at the end a checklist that says whether everything held. docs/soak.md.
 #include <fmt/format.h>
 

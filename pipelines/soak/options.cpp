@@ -187,7 +187,7 @@ Task parse(int argc, char** argv) {
   CLI::App app(
       "Plays cameras into nv12slot for a long time, does to them what networks do, and "
       "says whether everything held.",
-      "nv12-slot-soak");
+      "nv12slot-soak");
   app.set_version_flag("--version", PACKAGE_VERSION);
   add_soak_options(app, options);
   CLI::App* report = app.add_subcommand("report", "Writes reports from an earlier run's --json.");
@@ -219,7 +219,7 @@ Task parse(int argc, char** argv) {
     return task;
   }
   for (int i = 0; i < argc; ++i)
-    options.command += fmt::format("{}{}", i > 0 ? " " : "", i > 0 ? argv[i] : "nv12-slot-soak");
+    options.command += fmt::format("{}{}", i > 0 ? " " : "", i > 0 ? argv[i] : "nv12slot-soak");
   // A password has no place in a report.
   for (std::size_t at = 0; (at = options.command.find("://", at)) != std::string::npos; at += 3) {
     const std::size_t end = options.command.find_first_of("/ ", at + 3);

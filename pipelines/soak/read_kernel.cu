@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 //
-// What stands for inference in nv12-slot-soak: a kernel of a settable length that reads a picture
+// What stands for inference in nv12slot-soak: a kernel of a settable length that reads a picture
 // all the while.
 #include <cstddef>
 #include <cstdint>

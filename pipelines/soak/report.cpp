@@ -41,7 +41,7 @@ Record record_of_report(const std::string& json) {
   try {
     return nlohmann::json::parse(json).at("record").get<Record>();
   } catch (const nlohmann::json::exception& error) {
-    throw std::runtime_error(std::string("this is no report of nv12-slot-soak: ") + error.what());
+    throw std::runtime_error(std::string("this is no report of nv12slot-soak: ") + error.what());
   }
 }
 

@@ -30,7 +30,7 @@ constexpr unsigned kExitSeconds = 20;
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string path = (std::filesystem::temp_directory_path() / "nv12-slot-soak-XXXXXX").string();
+    std::string path = (std::filesystem::temp_directory_path() / "nv12slot-soak-XXXXXX").string();
     if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make " + path);
     path_ = path;
   }

@@ -148,7 +148,7 @@ def version_faults(root, lib):
             re.search(fr'<constant name="VERSION_{part}"\s+value="(\d+)"', gir).group(1)
             for part in ("MAJOR", "MINOR", "MICRO"))
     if "soak" in parts:
-        said["nv12-slot-soak"] = run(root / "bin" / "nv12-slot-soak", "--version", env=environment).split()[-1]
+        said["nv12slot-soak"] = run(root / "bin" / "nv12slot-soak", "--version", env=environment).split()[-1]
     changelog = (source / "debian" / "changelog").read_text()
     said["debian/changelog"] = re.match(r"nv12slot \((.*?)(?:-\d+)?\)", changelog).group(1)
     return [f"{each} says {value}, not {version}" for each, value in said.items() if value != version]

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""soak_test.py PROGRAM [device] [sanitized]: runs nv12-slot-soak for a short while, well and with something broken
+"""soak_test.py PROGRAM [device] [sanitized]: runs nv12slot-soak for a short while, well and with something broken
 on purpose, and reads its reports. The arguments say that there is a CUDA device to run on, and that the program was
 built with a sanitizer."""
 import json
@@ -147,7 +147,7 @@ for arguments, message in (
         (["--simulate", "1", "--set", "no-such=1"], "nv12slotsrc has no property no-such"),
         (["--simulate", "1", "--seconds", "10", "--warm-up", "9"], "leaves no time after the warm-up"),
         (["--simulate", "1", "--json", "/no/such/folder/soak.json"], "cannot write /no/such/folder/soak.json"),
-        (["report", "/dev/null"], "no report of nv12-slot-soak")):
+        (["report", "/dev/null"], "no report of nv12slot-soak")):
     wrong = subprocess.run([soak, *arguments], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     report(wrong.returncode == 2 and message in wrong.stdout, f"a mistake is told: {message}", wrong.stdout)
 print(f"1..{number}")

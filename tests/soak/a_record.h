@@ -9,7 +9,7 @@ namespace soak {
 inline Record good_record() {
   Record record;
   record.version = "1";
-  record.command = "nv12-slot-soak --simulate 2";
+  record.command = "nv12slot-soak --simulate 2";
   record.seed = 3;
   record.warm_up = 5;
   record.length = 30;
