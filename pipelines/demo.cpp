@@ -26,6 +26,7 @@
 #include "demo_network.h"
 #include "nv12slot/cuda_device.h"
 #include "nv12slot/process.h"
+#include "temporary_folder.h"
 
 namespace demo {
 namespace {
@@ -49,26 +50,6 @@ struct Options {
   unsigned seed = 1;
   std::string json;
   EncodeSetup encode;
-};
-
-/// A folder of its own under the system's temporary one; removed in the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string path = (std::filesystem::temp_directory_path() / "nv12slot-demo-XXXXXX").string();
-    if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make " + path);
-    path_ = path;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
 };
 
 /// A camera over all its lives.
@@ -339,12 +320,12 @@ class Demo {
 
 int run(const Options& options) {
   const int device = options.device.value_or(nv12slot::cuda_device_count() > 0 ? 0 : -1);
-  std::optional<TemporaryFolder> folder;
+  std::optional<soak::TemporaryFolder> folder;
   std::vector<std::string> files = options.files;
   // Cameras have their own speed; files are for everything else.
   const bool plays_cameras = files.empty() && options.decoder.empty() && !options.fast;
   if (plays_cameras && is_installed(kSlotSource)) {
-    folder.emplace();
+    folder.emplace("nv12slot-demo");
     fmt::print("demo: encoding {} cameras' pictures, {} x {}, and serving them by RTSP\n",
                options.cameras, options.encode.width, options.encode.height);
     std::fflush(stdout);
@@ -354,7 +335,7 @@ int run(const Options& options) {
     return demo.summarize() ? 0 : 1;
   }
   if (files.empty()) {
-    folder.emplace();
+    folder.emplace("nv12slot-demo");
     EncodeSetup setup = options.encode;
     setup.streams = std::min(options.cameras, setup.streams);
     files = encode_streams(folder->path(), setup, [&](unsigned done) {

@@ -11,7 +11,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
-#include <filesystem>
 #include <fstream>
 #include <optional>
 #include <stdexcept>
@@ -19,32 +18,13 @@
 #include "record_file.h"
 #include "report.h"
 #include "run.h"
+#include "temporary_folder.h"
 
 namespace soak {
 namespace {
 
 /// What the child has for going, once it said that it had finished.
 constexpr unsigned kExitSeconds = 20;
-
-/// A folder of its own under the system's temporary one; removed in the end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string path = (std::filesystem::temp_directory_path() / "nv12slot-soak-XXXXXX").string();
-    if (mkdtemp(path.data()) == nullptr) throw std::runtime_error("cannot make " + path);
-    path_ = path;
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  [[nodiscard]] const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 int run_child(const Options& options, const std::string& folder) {
   prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -101,7 +81,7 @@ int supervise(const Options& options) {
   for (const std::string& path : {options.json, options.html}) {
     if (!path.empty()) write_file(path, "");
   }
-  const TemporaryFolder folder;
+  const TemporaryFolder folder("nv12slot-soak");
   // Blocked, so that none comes between two looks.
   sigset_t signals, before;
   sigemptyset(&signals);
