@@ -184,9 +184,20 @@ extern "C" void* aligned_alloc(std::size_t alignment, std::size_t size) noexcept
 void* operator new(std::size_t size) {
   return nv12slot::gst::allocate(size);
 }
+// As the library's own does; AddressSanitizer's would be another allocator's.
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  try {
+    return operator new(size);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* memory) noexcept {
   std::free(memory);
 }
 void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}
+void operator delete(void* memory, const std::nothrow_t&) noexcept {
   std::free(memory);
 }
