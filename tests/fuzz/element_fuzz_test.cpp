@@ -208,6 +208,7 @@ TEST_F(ElementFuzzTest, damaged_streams_do_no_harm) {
     const bool some_are_left = play(camera, seed, chance);
     if (chance.one_in(kGoodOne)) {
       unsigned good = camera.play_good(seed);
+      if (good < seed.pictures && may_lose_first(seed.codec)) good = camera.play_good(seed);
       if (good < seed.pictures && may_get_stuck(seed.codec)) {
         camera.restart();
         good = camera.play_good(seed);

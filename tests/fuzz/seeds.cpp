@@ -15,7 +15,7 @@ namespace {
 struct Recipe {
   const char* name;
   AVCodecID codec;
-  const char* encoder;  // its first word is the element
+  const char* encoder;  // its first word is the element; see encoder_of()
   const char* parser;   // and the caps that it is to give; empty: none
   const char* format;   // of the raw pictures
   int width, height;
@@ -27,7 +27,6 @@ constexpr const char* kH265 = "h265parse ! video/x-h265,stream-format=byte-strea
 constexpr const char* kX265 = "x265enc speed-preset=ultrafast key-int-max=4 option-string=";
 
 // One thread each, so that every run encodes the same. Small: ten thousand have to be decoded.
-// mpeg2enc, because avenc_mpeg2video of GStreamer 1.22 refuses every frame rate.
 const std::array kRecipes = {
     Recipe{"h264-baseline", AV_CODEC_ID_H264,
            "x264enc threads=1 speed-preset=ultrafast tune=zerolatency key-int-max=3", kH264, "I420",
@@ -61,14 +60,32 @@ const std::array kRecipes = {
            "I420", 128, 96, 4},
     Recipe{"av1", AV_CODEC_ID_AV1, "av1enc threads=1 cpu-used=6 keyframe-max-dist=3",
            "av1parse ! video/x-av1,stream-format=obu-stream,alignment=tu", "I420", 64, 48, 4},
-    Recipe{"mpeg2", AV_CODEC_ID_MPEG2VIDEO,
-           "mpeg2enc format=3 b-per-refframe=2 min-gop-size=3 max-gop-size=6", "mpegvideoparse",
-           "I420", 64, 48, 6},
+    Recipe{"mpeg2", AV_CODEC_ID_MPEG2VIDEO, "", "mpegvideoparse", "I420", 64, 48, 6},
     Recipe{"mpeg4", AV_CODEC_ID_MPEG4, "avenc_mpeg4 gop-size=4 max-bframes=1", "mpeg4videoparse",
            "I420", 64, 48, 5},
     Recipe{"jpeg", AV_CODEC_ID_MJPEG, "jpegenc", "", "I420", 64, 48, 4},
     Recipe{"jpeg-422", AV_CODEC_ID_MJPEG, "jpegenc quality=40", "", "Y42B", 72, 56, 4},
 };
+
+/// avenc_mpeg2video of GStreamer 1.22 refuses every frame rate, and mpeg2enc of 1.26 leaks.
+const char* mpeg2_encoder() {
+  guint major = 0, minor = 0, micro = 0, nano = 0;
+  gst_version(&major, &minor, &micro, &nano);
+  return minor >= 24 ? "avenc_mpeg2video gop-size=6 max-bframes=2"
+                     : "mpeg2enc format=3 b-per-refframe=2 min-gop-size=3 max-gop-size=6";
+}
+
+/// The options of x265enc are a string that all its recipes begin alike.
+std::string encoder_of(const Recipe& recipe) {
+  switch (recipe.codec) {
+    case AV_CODEC_ID_HEVC:
+      return kX265 + std::string(recipe.encoder);
+    case AV_CODEC_ID_MPEG2VIDEO:
+      return mpeg2_encoder();
+    default:
+      return recipe.encoder;
+  }
+}
 
 std::string first_word(const std::string& text) {
   return text.substr(0, text.find(' '));
@@ -130,9 +147,7 @@ struct All {
 
   All() {
     for (const Recipe& recipe : kRecipes) {
-      // The options of x265enc are a string that all its recipes begin alike.
-      const std::string encoder =
-          recipe.codec == AV_CODEC_ID_HEVC ? kX265 + std::string(recipe.encoder) : recipe.encoder;
+      const std::string encoder = encoder_of(recipe);
       if (const std::string element = missing_element(encoder, recipe); !element.empty()) {
         missing.push_back(std::string(recipe.name) + ": no " + element);
         continue;

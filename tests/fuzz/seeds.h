@@ -38,6 +38,12 @@ struct Seed {
   return codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_MPEG4;
 }
 
+/// Damage may cost the first pictures after it too: H.265 of FFmpeg 7.1 refuses a key picture while
+/// one of the same order count is still to be shown. After a flush there is none.
+[[nodiscard]] constexpr bool may_lose_first(AVCodecID codec) {
+  return codec == AV_CODEC_ID_HEVC;
+}
+
 /// A few small streams of every codec that this machine encodes; encoded at the first call.
 [[nodiscard]] const std::vector<Seed>& seeds();
 /// Names of those that it does not, with the element that is missing.
