@@ -2,6 +2,8 @@
 #include "tensorsettings.h"
 
 #include <array>
+#include <cmath>
+#include <optional>
 #include <string>
 
 using nv12slot::ChannelOrder;
@@ -64,11 +66,19 @@ namespace {
 
 GParamSpec* channels_param(const char* name, const char* nick, const char* blurb,
                            GParamFlags flags) {
-  return gst_param_spec_array(
-      name, nick, blurb,
-      g_param_spec_double("value", "Value", "Of one channel", -G_MAXFLOAT, G_MAXFLOAT, 0,
-                          static_cast<GParamFlags>(G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS)),
-      flags);
+  // Without what a value has to be: GStreamer (1.22, 1.26) reads a number's GParamSpec as an
+  // array's where a value in a launch line is an array itself, and crashes.
+  return gst_param_spec_array(name, nick, blurb, nullptr, flags);
+}
+
+/// Of whatever can be read as a number: a launch line's "1" is an integer.
+std::optional<float> number_of(const GValue* value) {
+  GValue number = G_VALUE_INIT;
+  g_value_init(&number, G_TYPE_DOUBLE);
+  const bool is_number = g_value_transform(value, &number) != FALSE;
+  const auto as_float = static_cast<float>(g_value_get_double(&number));
+  g_value_unset(&number);
+  return is_number && std::isfinite(as_float) ? std::optional(as_float) : std::nullopt;
 }
 
 bool set_channels(std::array<float, 3>& channels, const GValue* value, std::string& why) {
@@ -77,10 +87,17 @@ bool set_channels(std::array<float, 3>& channels, const GValue* value, std::stri
     why = "it has " + std::to_string(count) + " values; give one for each channel, or one for all";
     return false;
   }
+  std::array<float, 3> numbers{};
   for (guint i = 0; i < 3; ++i) {
-    channels[i] = static_cast<float>(
-        g_value_get_double(gst_value_array_get_value(value, count == 1 ? 0 : i)));
+    const std::optional<float> number =
+        number_of(gst_value_array_get_value(value, count == 1 ? 0 : i));
+    if (!number) {
+      why = "it has a value that is no number, or none that a float can hold";
+      return false;
+    }
+    numbers[i] = *number;
   }
+  channels = numbers;
   return true;
 }
 

@@ -35,7 +35,7 @@ Corpus make_seeds() {
   const std::string frames =
       "caps video/x-raw,format=NV12,width=16,height=16,framerate=25/1\nbuffer 384 1\n"
       "meta 16 16 0 16 256 16\nbuffer 384 2\n";
-  const std::array<std::string, 10> texts = {
+  const std::array<std::string, 11> texts = {
       "nv12slotcopy\ndevice=-1\non-exhausted=block\ntimeout=1000\nquota=2\n" + frames,
       "nv12slotcopy\nsource-name=gate\npool-cap=8\npool-cooldown=0\nslow-frame-threshold=1\n"
       "sink video/x-raw,format=NV12\n" +
@@ -54,6 +54,7 @@ Corpus make_seeds() {
       "nv12slottensor\ndtype=u8\nscale=1\nwidth=5\nheight=3\nchannel-order=bgr\n"
       "sink other/tensors\n" +
           frames,
+      "nv12slottensor\nmean=<<0.1>,{0.2}>\nstd=<1,1/2,x>\n" + frames,
       "nv12slotsrc\nuri=rtsp://me:secret@127.0.0.1:1/camera\nprotocols=tcp+udp-mcast\n"
       "tls-validation-flags=0x1\nlatency=9223372036854775807\nconnect-timeout=1\n"
       "backoff-min=1\nbackoff-max=9223372036854775807\nlive=yes\nmax-attempts=3\n",

@@ -624,10 +624,26 @@ INSTANTIATE_TEST_SUITE_P(
     Of, TensorErrors,
     testing::Values(BadSetting{"width=0", "0"}, BadSetting{"height=20000", "16384"},
                     BadSetting{"std=<0.0,1.0,1.0>", "std"},
-                    BadSetting{"mean=<1.0,2.0>", "2 values"}, BadSetting{"border=300", "255"},
+                    BadSetting{"mean=<1.0,2.0>", "2 values"},
+                    BadSetting{"mean=\"<<0.1,0.2,0.3>>\"", "no number"},
+                    BadSetting{"mean=<0.1,grey,0.3>", "no number"},
+                    BadSetting{"std=<1e300>", "no number"}, BadSetting{"border=300", "255"},
                     BadSetting{"batch-size=0", "batch of 0"},
                     BadSetting{"width=16384 height=16384 batch-size=64", "larger than a slot"},
                     BadSetting{"device=99", "-1"}));
+
+TEST(TensorLaunch, channels_are_whatever_can_be_read_as_numbers) {
+  const ObjectPtr<GstElement> tensor(static_cast<GstElement*>(
+      gst_object_ref_sink(gst_parse_launch("nv12slottensor mean=<1,0.5,1/4>", nullptr))));
+  GValue mean = G_VALUE_INIT;
+  g_object_get_property(G_OBJECT(tensor.get()), "mean", &mean);
+  ASSERT_EQ(gst_value_array_get_size(&mean), 3U);
+  for (guint i = 0; i < 3; ++i) {
+    EXPECT_EQ(g_value_get_double(gst_value_array_get_value(&mean, i)),
+              (std::array{1.0, 0.5, 0.25})[i]);
+  }
+  g_value_unset(&mean);
+}
 
 TEST(TensorLaunch, sizes_that_no_slot_has_are_refused_before_anything_is_computed_of_them) {
   reset_pool();
