@@ -11,12 +11,13 @@
 #include <filesystem>
 #include <fstream>
 #include <thread>
-#include <vector>
 
 namespace nv12slot::gst {
 namespace {
 
 using std::chrono::milliseconds;
+
+constexpr int kMilliseconds = 20'000;
 
 std::atomic<bool> g_stop{false};
 std::atomic<std::size_t> g_standing{0};
@@ -25,7 +26,7 @@ std::atomic<std::size_t> g_standing{0};
 void stand_still(int) {
   ++g_standing;
   const timespec pause = {0, 1'000'000};
-  while (g_stop) nanosleep(&pause, nullptr);
+  for (int i = 0; g_stop && i < kMilliseconds; ++i) nanosleep(&pause, nullptr);
   --g_standing;
 }
 
@@ -52,11 +53,10 @@ StoppedThread::StoppedThread(const std::string& name) {
   action.sa_handler = stand_still;
   action.sa_flags = SA_RESTART;
   sigaction(SIGUSR2, &action, nullptr);
-  std::vector<int> threads;
-  if (!eventually([&] { return !(threads = find_threads(name)).empty(); })) return;
+  if (!eventually([&] { return !(threads_ = find_threads(name)).empty(); })) return;
   g_stop = true;
-  for (const int thread : threads) syscall(SYS_tgkill, getpid(), thread, SIGUSR2);
-  is_stopped_ = eventually([&] { return g_standing == threads.size(); });
+  for (const int thread : threads_) syscall(SYS_tgkill, getpid(), thread, SIGUSR2);
+  is_stopped_ = eventually([&] { return g_standing == threads_.size(); });
 }
 
 StoppedThread::~StoppedThread() {
