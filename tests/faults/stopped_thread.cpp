@@ -17,7 +17,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kMilliseconds = 20'000;
+constexpr int kLongestMilliseconds = 20'000;
 
 std::atomic<bool> g_stop{false};
 std::atomic<std::size_t> g_standing{0};
@@ -26,7 +26,7 @@ std::atomic<std::size_t> g_standing{0};
 void stand_still(int) {
   ++g_standing;
   const timespec pause = {0, 1'000'000};
-  for (int i = 0; g_stop && i < kMilliseconds; ++i) nanosleep(&pause, nullptr);
+  for (int i = 0; g_stop && i < kLongestMilliseconds; ++i) nanosleep(&pause, nullptr);
   --g_standing;
 }
 
