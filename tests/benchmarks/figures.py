@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""figures.py DOCUMENT SECTION FILE: writes the figures in FILE into DOCUMENT, between the lines
-<!-- figures: SECTION --> and <!-- figures end -->.
+"""figures.py DOCUMENT FILE: writes the figures in FILE into DOCUMENT, between the lines
+<!-- figures: SECTION --> and <!-- figures end -->, and says which: SECTION is "host", or "gpu 1.22" for a machine with
+a GPU and GStreamer 1.22.
 
 FILE has what benchmark programs added to it where NV12SLOT_FIGURES named it (bars.h): a line of JSON for each
 figure. Of a figure that is there twice, the later counts. All figures must be of one machine.
@@ -30,7 +31,16 @@ def table(figures):
     return rows
 
 
-def section(figures):
+def section_of(machine):
+    if "gpu" not in machine:
+        return "host"
+    version = re.match(r"GStreamer (\d+\.\d+)", machine.get("with", ""))
+    if not version:
+        sys.exit("figures.py: the figures do not say with which GStreamer they were measured")
+    return f"gpu {version[1]}"
+
+
+def text_of(figures):
     machines = {(figure["machine"]["cpu"], figure["machine"].get("gpu"), figure["machine"].get("with"))
                 for figure in figures}
     if len(machines) != 1:
@@ -47,22 +57,24 @@ def section(figures):
 
 
 def main():
-    if len(sys.argv) != 4:
+    if len(sys.argv) != 3:
         sys.exit(__doc__)
-    document, name, source = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3])
+    document, source = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
     by_name = {}
     for line in source.read_text().splitlines():
         figure = json.loads(line)
         by_name[figure["program"], figure["what"]] = figure
     if not by_name:
         sys.exit(f"figures.py: {source} has no figures")
+    name = section_of(next(iter(by_name.values()))["machine"])
     begin, end = f"<!-- figures: {name} -->", "<!-- figures end -->"
     text = document.read_text()
     if begin not in text:
         sys.exit(f"figures.py: {document} has no line {begin}")
-    new = "\n".join([begin, *section(list(by_name.values())), end])
+    new = "\n".join([begin, *text_of(list(by_name.values())), end])
     document.write_text(re.sub(re.escape(begin) + r".*?" + re.escape(end), lambda _: new, text, count=1,
                                flags=re.DOTALL))
+    print(f"{document}: section {name}")
 
 
 main()

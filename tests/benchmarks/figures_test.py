@@ -32,12 +32,12 @@ def figure(what="time of a copy", value=1234.5, machine=HOST, **more):
     return {"program": "copy_benchmark", "what": what, "value": value, "unit": "µs", "machine": machine} | more
 
 
-def run(folder, figures, section="host", document=DOCUMENT):
+def run(folder, figures, document=DOCUMENT):
     """What the document holds then, and what was said if it failed."""
     page, source = folder / "page.md", folder / "figures.json"
     page.write_text(document)
     source.write_text("".join(json.dumps(each) + "\n" for each in figures))
-    done = subprocess.run([sys.executable, PROGRAM, page, section, source], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, PROGRAM, page, source], capture_output=True, text=True)
     return page.read_text(), "" if done.returncode == 0 else done.stderr
 
 
@@ -49,7 +49,7 @@ def report(is_so, what, seen=""):
         print("#", str(seen).replace("\n", "\n# "))
 
 
-print("1..9")
+print("1..11")
 with tempfile.TemporaryDirectory() as name:
     at = pathlib.Path(name)
 
@@ -72,8 +72,14 @@ with tempfile.TemporaryDirectory() as name:
     report(page == DOCUMENT and "2 machines" in said, "figures of two machines are refused", page + said)
     page, said = run(at, [])
     report(page == DOCUMENT and "no figures" in said, "no figures are refused", page + said)
-    page, said = run(at, [figure()], section="gpu 1.99")
+    gpu = HOST | {"gpu": "Some GPU", "with": "GStreamer 1.22.0, FFmpeg"}
+    page, said = run(at, [figure(machine=gpu)])
+    report("kept" not in page and "old" in page and "Some GPU" in page, "a GPU's have a section for each GStreamer",
+           page + said)
+    page, said = run(at, [figure(machine=gpu | {"with": "GStreamer 1.99.1"})])
     report(page == DOCUMENT and "gpu 1.99" in said, "a section that is not there is refused", page + said)
+    page, said = run(at, [figure(machine=HOST | {"gpu": "Some GPU"})])
+    report(page == DOCUMENT and "which GStreamer" in said, "a GPU's without a GStreamer are refused", page + said)
 
     source = at / "measured.json"
     subprocess.run([sys.argv[1], "--benchmark_min_time=0.001", "--benchmark_filter=-Gst.*threads:8"],
