@@ -6,6 +6,8 @@
 #include <gst/cuda/gstcudautils.h>
 #include <gst/nv12slot/nv12slot.h>
 
+#include <fmt/format.h>
+
 #include <chrono>
 #include <memory>
 #include <thread>
@@ -21,9 +23,15 @@
 namespace nv12slot {
 namespace {
 
+using bench::Writing;
 using std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kKernel(3);
+#if GST_CHECK_VERSION(1, 24, 0)
+constexpr bool kHasPending = true;
+#else
+constexpr bool kHasPending = false;  // its memory has no stream
+#endif
 
 double microseconds(steady_clock::duration duration) {
   return std::chrono::duration<double, std::micro>(duration).count();
@@ -32,7 +40,7 @@ double microseconds(steady_clock::duration duration) {
 /// nv12slotcopy between pictures of `height` rows in GStreamer's CUDA memory and a reader.
 class Camera {
  public:
-  Camera(int height, bool reader_fences, std::function<void(GstBuffer*)> read) {
+  Camera(int height, Writing writing, bool reader_fences, std::function<void(GstBuffer*)> read) {
     auto* const cuda = GST_CUDA_CONTEXT(gst_nv12_slot_cuda_context(0));
     if (cuda == nullptr) return;
     const std::string caps =
@@ -45,7 +53,7 @@ class Camera {
     gst_context_unref(context);
     if (!bin_->is_valid()) return;
     if (reader_fences) gst_nv12_slot_declare_reader(bin_->sink());
-    pictures_ = std::make_unique<bench::CudaPictures>(cuda, caps, 16);
+    pictures_ = std::make_unique<bench::CudaPictures>(cuda, caps, 16, writing);
   }
 
   [[nodiscard]] bool is_valid() const { return pictures_ != nullptr && !pictures_->get().empty(); }
@@ -68,7 +76,8 @@ bool skipped(benchmark::State& state) {
 
 /// A camera's thread in nv12slotcopy, without what the reader does on it. range(0): rows; range(1):
 /// whether the reader waits by itself; range(2): milliseconds the thread sleeps between two
-/// pictures, and finds its caches cold; 0: it waits for the device only.
+/// pictures, and finds its caches cold; 0: it waits for the device only; range(3): whether the
+/// pictures' writer is still to be waited for.
 void BM_CameraThread(benchmark::State& state) {
   if (skipped(state)) return;
   const bool reader_fences = state.range(1) != 0;
@@ -80,7 +89,8 @@ void BM_CameraThread(benchmark::State& state) {
   bool failed = !pool.set_cooldown({});
   bool is_read = false;
   steady_clock::duration in_reader{0};
-  Camera camera(static_cast<int>(state.range(0)), reader_fences, [&](GstBuffer* buffer) {
+  const Writing writing = state.range(3) != 0 ? Writing::kPending : Writing::kComplete;
+  Camera camera(static_cast<int>(state.range(0)), writing, reader_fences, [&](GstBuffer* buffer) {
     const auto came = steady_clock::now();
     is_read = true;
     if (reader_fences) {
@@ -111,8 +121,11 @@ void BM_CameraThread(benchmark::State& state) {
   state.counters["p99"] = times.percentile(99);
 }
 BENCHMARK(BM_CameraThread)
-    ->ArgsProduct({{1080, 2160}, {0, 1}, {0, 5}})
-    ->ArgNames({"rows", "fences", "sleeps"})
+    ->ArgsProduct({{1080, 2160}, {0, 1}, {0, 5}, {0}})
+    ->Apply([](benchmark::internal::Benchmark* runs) {
+      if (kHasPending) runs->ArgsProduct({{2160}, {0, 1}, {0}, {1}});
+    })
+    ->ArgNames({"rows", "fences", "sleeps", "pending"})
     ->UseManualTime()
     ->Iterations(1000)
     ->Unit(benchmark::kMicrosecond);
@@ -130,7 +143,7 @@ void BM_Held(benchmark::State& state) {
   {
     gpu::ReaderKernels kernels(device);
     steady_clock::time_point came;
-    Camera camera(1080, reader_fences, [&](GstBuffer* buffer) {
+    Camera camera(1080, Writing::kComplete, reader_fences, [&](GstBuffer* buffer) {
       came = steady_clock::now();
       GstNv12SlotFrame* const frame = gst_buffer_get_nv12_slot_meta(buffer)->frame;
       gst_nv12_slot_frame_wait(frame, stream);
@@ -207,32 +220,36 @@ BENCHMARK(BM_Cameras)->Arg(0)->Arg(1)->ArgName("fences")->UseManualTime()->Itera
 std::vector<bench::Bar> bars() {
   using bench::figure;
   std::vector<bench::Bar> bars;
+  const auto add_thread = [&](const std::string& what, int rows, bool fences, bool sleeps,
+                              bool pending) {
+    const std::string run = fmt::format(
+        "BM_CameraThread/rows:{}/fences:{}/sleeps:{}/pending:{}/iterations:1000/manual_time", rows,
+        fences ? 1 : 0, sleeps ? 5 : 0, pending ? 1 : 0);
+    const std::string name =
+        fmt::format("{} rows, {}{}", rows, fences ? "event handed over" : "copy waited for", what);
+    bench::Bar bar{.what = name + ", median", .unit = "us", .value = figure(run, "p50")};
+    if (rows == 2160 && !sleeps) bar.at_most = fences ? 12 : 20;
+    bars.push_back(bar);
+    bars.push_back({.what = name + ", p99", .unit = "us", .value = figure(run, "p99")});
+  };
   for (const bool fences : {true, false}) {
-    for (const char* rows : {"1080", "2160"}) {
-      for (const bool sleeps : {false, true}) {
-        const std::string run = std::string("BM_CameraThread/rows:") + rows +
-                                "/fences:" + (fences ? "1" : "0") +
-                                "/sleeps:" + (sleeps ? "5" : "0") + "/iterations:1000/manual_time";
-        bench::Bar bar{.what = std::string(rows) + " rows, " +
-                               (fences ? "event handed over" : "copy waited for") +
-                               (sleeps ? ", thread slept" : ""),
-                       .unit = "us",
-                       .value = figure(run, "p50")};
-        if (rows[0] == '2' && !sleeps) bar.at_most = fences ? 12 : 20;
-        bars.push_back(bar);
-        bars.push_back({.what = "the same, p99", .unit = "us", .value = figure(run, "p99")});
-      }
+    for (const int rows : {1080, 2160}) {
+      add_thread("", rows, fences, false, false);
+      add_thread(", thread slept", rows, fences, true, false);
     }
+    if (kHasPending) add_thread(", after its writer's stream", 2160, fences, false, true);
   }
   for (const bool fences : {true, false}) {
     const std::string run =
         std::string("BM_Held/fences:") + (fences ? "1" : "0") + "/iterations:200/manual_time";
-    bars.push_back({.what = std::string("slot held beyond a kernel of 3 ms, ") +
-                            (fences ? "fenced" : "cooled") + ", median",
+    const std::string reader = fences ? "fenced" : "cooled";
+    bars.push_back({.what = "slot held beyond a kernel of 3 ms, " + reader + ", median",
                     .unit = "us",
                     .value = figure(run, "beyond_kernel"),
                     .at_most = fences ? 200 : 50'200});
-    bars.push_back({.what = "slot held, p99", .unit = "us", .value = figure(run, "p99")});
+    bars.push_back({.what = "slot held, kernel included, " + reader + ", p99",
+                    .unit = "us",
+                    .value = figure(run, "p99")});
   }
   const std::string cameras = "BM_Cameras/fences:";
   const std::string once = "/iterations:1/manual_time";

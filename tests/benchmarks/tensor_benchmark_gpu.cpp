@@ -100,7 +100,9 @@ class Rival {
         "pixel-aspect-ratio=1/1",
         kCaps, [this](GstBuffer* buffer, const GstCaps*) { normalise(buffer); }, context);
     gst_context_unref(context);
-    if (bin_->is_valid()) pictures_ = std::make_unique<bench::CudaPictures>(cuda, kCaps, kSets);
+    if (!bin_->is_valid()) return;
+    pictures_ =
+        std::make_unique<bench::CudaPictures>(cuda, kCaps, kSets, bench::Writing::kComplete);
   }
   Rival(const Rival&) = delete;
   Rival& operator=(const Rival&) = delete;
@@ -254,25 +256,29 @@ std::vector<Bar> gpu_tensor_bars() {
     const std::string run =
         std::string("BM_Device/frames:") + frames + "/iterations:2000/manual_time";
     const std::string what = std::string(frames) + (frames[1] == 0 ? " frame" : " frames");
-    bars.push_back({.what = "on a device, " + what + ", by its events, median",
+    bars.push_back({.what = what + ", by the device's events, median",
                     .unit = "us",
                     .value = figure(run, "device_p50")});
-    bars.push_back({.what = "its bytes at a large copy's bandwidth",
+    bars.push_back({.what = what + ", its bytes at a large copy's bandwidth",
                     .unit = "us",
                     .value = figure(run, "bytes_us")});
-    bars.push_back({.what = "an empty kernel", .unit = "us", .value = figure(run, "empty_p50")});
-    bars.push_back({.what = "over the larger of the two",
+    bars.push_back({.what = "an empty kernel, beside " + what,
+                    .unit = "us",
+                    .value = figure(run, "empty_p50")});
+    bars.push_back({.what = what + ", over the larger of the two",
                     .unit = "x",
                     .value = ratio(run, "device_p50", run, "limit_us"),
                     .at_most = 1.3});
-    bars.push_back({.what = "from the call until it is known to be done",
+    bars.push_back({.what = what + ", from the call until it is known to be done",
                     .unit = "us",
                     .value = figure(run, "wall_p50")});
-    bars.push_back(
-        {.what = "an empty kernel", .unit = "us", .value = figure(run, "empty_wall_p50")});
-    bars.push_back(
-        {.what = "cudaconvertscale and a kernel", .unit = "us", .value = figure(run, "rival_p50")});
-    bars.push_back({.what = "over cudaconvertscale and a kernel",
+    bars.push_back({.what = "an empty kernel likewise, beside " + what,
+                    .unit = "us",
+                    .value = figure(run, "empty_wall_p50")});
+    bars.push_back({.what = what + ", cudaconvertscale and a kernel likewise",
+                    .unit = "us",
+                    .value = figure(run, "rival_p50")});
+    bars.push_back({.what = what + ", over cudaconvertscale and a kernel",
                     .unit = "x",
                     .value = ratio(run, "wall_p50", run, "rival_p50"),
                     .at_most = 0.5});
