@@ -14,7 +14,7 @@
 namespace nv12slot::bench {
 
 /// What a benchmark of cameras is at: samples are kept apart by it.
-enum class Phase { kWarm, kQuiet, kStorm };
+enum class Phase { kWarm, kQuiet, kStartOver, kStorm };
 
 /// The times of one camera's frames: in its decoder, from the sink pad to the source pad, told
 /// apart by presentation time; and from one to the next at the sink, after it has synchronized.
@@ -49,7 +49,7 @@ class FrameTimes {
   std::mutex mutex_;  // guards what follows: input and output may be on two threads
   std::map<GstClockTime, Clock::time_point> came_in_;
   Clock::time_point last_{};
-  std::array<Times, 3> times_;
+  std::array<Times, 4> times_;
 };
 
 }  // namespace nv12slot::bench

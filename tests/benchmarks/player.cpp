@@ -67,22 +67,39 @@ Player::~Player() {
 
 void Player::feed() {
   const std::vector<GstBuffer*>& pictures = settings_.stream->pictures();
-  const auto start = steady_clock::now() + settings_.phase;
-  for (std::uint64_t n = 0; settings_.pictures == 0 || n < settings_.pictures; ++n) {
-    const nanoseconds at = kFrameTime * n;
-    if (settings_.pace == Pace::kLive && !wait_until_due(start + at)) return;
+  const auto start = steady_clock::now();
+  auto first_due = start + settings_.phase;
+  std::uint64_t n = 0;
+  while (settings_.pictures == 0 || n < settings_.pictures) {
+    if (settings_.pace == Pace::kLive && !wait_until_due(first_due + kFrameTime * n)) {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (stopping_) return;
+      is_to_start_over_ = false;
+      first_due = steady_clock::now();
+      n = 0;
+    }
     GstBuffer* picture = gst_buffer_copy(pictures[n % pictures.size()]);  // the data is shared
-    GST_BUFFER_PTS(picture) = static_cast<GstClockTime>((settings_.phase + at).count());
+    GST_BUFFER_PTS(picture) =
+        static_cast<GstClockTime>(nanoseconds(first_due - start + kFrameTime * n).count());
     GST_BUFFER_DTS(picture) = GST_BUFFER_PTS(picture);
     GST_BUFFER_DURATION(picture) = static_cast<GstClockTime>(kFrameTime.count());
     if (gst_app_src_push_buffer(GST_APP_SRC(source_), picture) != GST_FLOW_OK) return;
+    ++n;
   }
   gst_app_src_end_of_stream(GST_APP_SRC(source_));
 }
 
 bool Player::wait_until_due(steady_clock::time_point due) {
   std::unique_lock<std::mutex> lock(mutex_);
-  return !changed_.wait_until(lock, due, [&] { return stopping_; });
+  return !changed_.wait_until(lock, due, [&] { return stopping_ || is_to_start_over_; });
+}
+
+void Player::start_over() {
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    is_to_start_over_ = true;
+  }
+  changed_.notify_all();
 }
 
 bool Player::has_failed() {

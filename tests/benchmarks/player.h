@@ -54,11 +54,15 @@ class Player {
   /// From the beginning of the construction to the first frame at the sink; there was one.
   [[nodiscard]] std::chrono::nanoseconds first_frame_after() const;
 
+  /// The stream from its first picture, at once, as if a camera had sent a key picture early. Pace
+  /// kLive only.
+  void start_over();
   /// Takes the pipeline down and frees it, once; how long set_state(NULL) and unref took.
   std::chrono::nanoseconds stop();
 
  private:
   void feed();
+  /// False where the stream is to end or to start over before that.
   bool wait_until_due(std::chrono::steady_clock::time_point due);
   bool has_failed();
 
@@ -71,7 +75,8 @@ class Player {
   std::atomic<std::int64_t> first_frame_ns_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool stopping_ = false;  // guarded by mutex_
+  bool stopping_ = false;          // guarded by mutex_
+  bool is_to_start_over_ = false;  // guarded by mutex_
   std::thread feeder_;
 };
 

@@ -24,7 +24,8 @@ using std::chrono::steady_clock;
 
 constexpr std::size_t kHeld = 4;
 constexpr nanoseconds kFrameTime{GST_SECOND / 30};
-constexpr auto kBetweenRecreations = std::chrono::milliseconds(500);
+constexpr auto kBetween = std::chrono::milliseconds(500);
+constexpr int kMoments = 16;
 constexpr int kWarmRecreations = 3;
 
 /// A consumer and the camera that it has at present. What it holds outlives each camera, and goes
@@ -53,6 +54,9 @@ class Storm {
  private:
   std::unique_ptr<Player> make_camera(Consumer& consumer, nanoseconds phase);
   void recreate();
+  /// Every kBetween for so long, or until a camera has failed.
+  template <typename Do>
+  void repeat(std::chrono::duration<double> duration, Do what);
   Samples take_steps();
 
   const StormSettings& settings_;
@@ -96,6 +100,19 @@ void Storm::recreate() {
   figures_.first_frame.add(to_ms(consumer.camera->first_frame_after()));
 }
 
+template <typename Do>
+void Storm::repeat(std::chrono::duration<double> duration, Do what) {
+  const auto end = steady_clock::now() + duration;
+  auto next = steady_clock::now();
+  for (int i = 0; !figures_.failed && next < end; ++i) {
+    std::this_thread::sleep_until(next);
+    what();
+    // A camera's pictures come at multiples of the frame time after it was made. Each time at
+    // another moment between two of them: the decoder may be idle then, or at work.
+    next = std::max(next + kBetween + kFrameTime * (i % kMoments) / kMoments, steady_clock::now());
+  }
+}
+
 Samples Storm::take_steps() {
   Samples steps;
   if (load_) {
@@ -117,7 +134,7 @@ StormFigures Storm::run() {
   // What grows once in a process has grown then: threads, heaps, slots.
   for (int i = 0; i < kWarmRecreations && !figures_.failed; ++i) {
     recreate();
-    std::this_thread::sleep_for(kBetweenRecreations);
+    std::this_thread::sleep_for(kBetween);
   }
   figures_.gone = {};
   figures_.first_frame = {};
@@ -126,16 +143,16 @@ StormFigures Storm::run() {
   phase_ = Phase::kQuiet;
   if (!figures_.failed) std::this_thread::sleep_for(settings_.quiet);
   figures_.quiet_step = take_steps();
+  phase_ = Phase::kStartOver;
+  repeat(settings_.start_over, [&] { consumers_.front()->camera->start_over(); });
+  static_cast<void>(take_steps());
   phase_ = Phase::kStorm;
-  const auto start = steady_clock::now();
-  for (auto next = start; !figures_.failed && next < start + settings_.storm;
-       next = std::max(next + kBetweenRecreations, steady_clock::now())) {
-    std::this_thread::sleep_until(next);
+  repeat(settings_.storm, [&] {
     recreate();
     if (settings_.measures_memory) {
       figures_.device_memory = std::max(figures_.device_memory, device_memory_since());
     }
-  }
+  });
   figures_.storm_step = take_steps();
   phase_ = Phase::kWarm;
   load_.reset();  // or taking all of them down takes seconds
@@ -143,12 +160,14 @@ StormFigures Storm::run() {
   for (std::size_t i = 0; i < count; ++i) {
     consumers_[i]->camera->stop();
     if (i == 0) continue;
-    for (const Phase phase : {Phase::kQuiet, Phase::kStorm}) {
+    const auto add = [&](FrameTimes::Times& all, Phase phase) {
       const FrameTimes::Times& times = consumers_[i]->times.of(phase);
-      FrameTimes::Times& all = phase == Phase::kQuiet ? figures_.quiet : figures_.storm;
       all.in_decoder.add(times.in_decoder);
       all.gap.add(times.gap);
-    }
+    };
+    add(figures_.quiet, Phase::kQuiet);
+    add(figures_.start_over, Phase::kStartOver);
+    add(figures_.storm, Phase::kStorm);
   }
   return figures_;
 }
