@@ -116,6 +116,13 @@ std::function<std::optional<double>(const Figures&)> ratio(std::string benchmark
 }
 
 int run(int argc, char** argv, const std::vector<Bar>& bars) {
+  std::set<std::string> names;
+  for (const Bar& bar : bars) {
+    // Or a table of the figures would have one of them only.
+    if (names.insert(bar.what).second) continue;
+    fmt::print(stderr, "two figures are named \"{}\"\n", bar.what);
+    return 2;
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   Collector collector;

@@ -18,7 +18,7 @@ using Figures = std::map<std::string, std::map<std::string, double>>;
 
 /// A figure and its limit. Without a limit it is printed for information.
 struct Bar {
-  std::string what;
+  std::string what;  ///< no two of a program alike
   std::string unit;
   std::function<std::optional<double>(const Figures&)> value;  ///< empty: was not run
   std::optional<double> at_most = {};

@@ -398,13 +398,13 @@ int main(int argc, char** argv) {
        {.what = "created to first frame, p50",
         .unit = "ms",
         .value = figure(recreate, "first_frame_p50")},
-       {.what = "the same without nv12slotcopy, one shared context",
+       {.what = "created to first frame without nv12slotcopy, one shared context, p50",
         .unit = "ms",
         .value = figure(recreate_alone, "first_frame_p50")},
        {.what = "set_state(NULL) + unref, p50",
         .unit = "ms",
         .value = figure(recreate, "gone_p50")},
-       {.what = "the same without nv12slotcopy, one shared context",
+       {.what = "set_state(NULL) + unref without nv12slotcopy, one shared context, p50",
         .unit = "ms",
         .value = figure(recreate_alone, "gone_p50")}});
 }

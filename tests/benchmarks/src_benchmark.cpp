@@ -349,15 +349,15 @@ std::vector<bench::Bar> bars() {
   constexpr double kGop = 1000;
   for (const auto& [fault, name] : {std::pair{"BM_Cut/0", "cut"}, {"BM_Cut/1", "reset"}}) {
     add(fmt::format("{} to first good frame, median", name), "ms", fault, "back_p50");
-    add("the same, most", "ms", fault, "back_max", kGop + 100);
+    add(fmt::format("{} to first good frame, most", name), "ms", fault, "back_max", kGop + 100);
     add(fmt::format("{} to first packet, median", name), "ms", fault, "packet_p50");
-    add("the same, most", "ms", fault, "packet_max");
+    add(fmt::format("{} to first packet, most", name), "ms", fault, "packet_max");
   }
   for (const auto& [benchmark, name] :
        {std::pair{"BM_PlainCut/2000", "rtspsrc made anew, latency 2 s (its default)"},
         {"BM_PlainCut/200", "rtspsrc made anew, latency 200 ms"}}) {
     add(fmt::format("{}: median", name), "ms", benchmark, "back_p50");
-    add("the same, most", "ms", benchmark, "back_max");
+    add(fmt::format("{}: most", name), "ms", benchmark, "back_max");
   }
   add("stall noticed after packet-timeout, most", "ms", "BM_Stall", "late_max", 100);
   for (const auto& [benchmark, name] :
@@ -368,25 +368,29 @@ std::vector<bench::Bar> bars() {
     const bool has_bar = benchmark == std::string("BM_AllAtOnce/64/0");
     add(fmt::format("{}: until the last is back", name), "s", benchmark, "last_s",
         has_bar ? std::optional(10.0) : std::nullopt);
-    add("the same, half of them", "s", benchmark, "middle_s");
-    add("until the last one's first packet", "s", benchmark, "packet_s");
-    add("CPU of this process meanwhile, of a core", "%", benchmark, "cpu_percent");
-    add("of these, the server was starting", "s", benchmark, "server_down_s");
+    add(fmt::format("{}: until half of them are back", name), "s", benchmark, "middle_s");
+    add(fmt::format("{}: until the last one's first packet", name), "s", benchmark, "packet_s");
+    add(fmt::format("{}: CPU of this process meanwhile, of a core", name), "%", benchmark,
+        "cpu_percent");
+    add(fmt::format("{}: the server was starting for", name), "s", benchmark, "server_down_s");
   }
   for (const char* const fault : {"cut", "stall", "flip", "none"}) {
     const bool has_bar = fault != std::string("none");
-    add(fmt::format("15 cameras beside one with a fault ({}): longest gap", fault), "ms",
-        "BM_Others", fault, has_bar ? std::optional(2000.0 / Simulation::kFps) : std::nullopt);
-    add("longest in 3 s, median of the cameras", "ms", "BM_Others", (fault + std::string("_p50")));
-    add("longest gap of packets behind the RTSP source", "ms", "BM_Others",
+    const std::string others = fmt::format("15 cameras beside one with a fault ({})", fault);
+    add(others + ": longest gap", "ms", "BM_Others", fault,
+        has_bar ? std::optional(2000.0 / Simulation::kFps) : std::nullopt);
+    add(others + ": longest in 3 s, median of the cameras", "ms", "BM_Others",
+        (fault + std::string("_p50")));
+    add(others + ": longest gap of packets behind the RTSP source", "ms", "BM_Others",
         (fault + std::string("_packets")));
   }
   add("watchdogs of 16 cameras: CPU time, in ticks", "", "BM_Watchdogs", "ticks");
-  add("the same by the scheduler's count, of a core", "%", "BM_Watchdogs", "core_percent");
+  add("watchdogs of 16 cameras: CPU time by the scheduler's count, of a core", "%", "BM_Watchdogs",
+      "core_percent");
   add("threads more after 1,000 reconnects", "", "BM_Reconnects", "threads_more", 0);
-  add("file descriptors more", "", "BM_Reconnects", "files_more", 0);
-  add("slots made", "", "BM_Reconnects", "slots_made", 0);
-  add("resident memory more", "MB", "BM_Reconnects", "resident_MB");
+  add("file descriptors more after 1,000 reconnects", "", "BM_Reconnects", "files_more", 0);
+  add("slots made by 1,000 reconnects", "", "BM_Reconnects", "slots_made", 0);
+  add("resident memory more after 1,000 reconnects", "MB", "BM_Reconnects", "resident_MB");
   return bars;
 }
 
