@@ -161,7 +161,9 @@ void Reader::take(Incoming incoming, std::size_t most) {
   }
   PerCamera& camera = frames_[held->camera];
   camera.ring.push_back(std::move(held));
-  while (camera.ring.size() > most) shift(camera);
+  // One more than came in, as long as there are too many: all that was held for the warm-up, read
+  // at once, would keep the device from the cameras' pictures for some 0.3 s.
+  for (int i = 0; i < 2 && camera.ring.size() > most; ++i) shift(camera);
 }
 
 void Reader::shift(PerCamera& camera) {
