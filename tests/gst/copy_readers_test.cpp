@@ -20,8 +20,7 @@ using standin::control;
 
 TEST_F(CopyCudaTest, frame_is_pushed_before_its_copy_is_done_if_every_reader_waits) {
   CudaHarness harness;
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
-  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.declare_reader();
   harness.push(1);
   const BufferPtr frame = harness.pull();
   const GstNv12SlotMeta* meta = gst_buffer_get_nv12_slot_meta(frame.get());
@@ -33,8 +32,7 @@ TEST_F(CopyCudaTest, frame_is_pushed_before_its_copy_is_done_if_every_reader_wai
 
 TEST_F(CopyCudaTest, no_stream_is_waited_for_if_every_reader_waits) {
   CudaHarness harness;
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
-  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.declare_reader();
   harness.push(1);
   harness.pull();
   BufferPtr input =
@@ -47,8 +45,7 @@ TEST_F(CopyCudaTest, no_stream_is_waited_for_if_every_reader_waits) {
 
 TEST_F(CopyCudaTest, input_is_kept_until_its_copy_is_complete) {
   CudaHarness harness;
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
-  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.declare_reader();
   control().set_delay(20000, 0);
   for (unsigned i = 0; i < 6; ++i) harness.push(i);  // each input's memory is freed or reused
   EXPECT_EQ(control().hazards(), 0U) << control().last_hazard();
@@ -72,8 +69,7 @@ StreamHandle stream_of_next_slot() {
 // Hangs if the second frame waits for the first one's copy.
 TEST_F(CopyCudaTest, copies_of_earlier_frames_are_not_waited_for_if_every_reader_waits) {
   CudaHarness harness;
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
-  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.declare_reader();
   harness.push(1);
   harness.pull();
   const standin::StreamGate gate(stream_of_next_slot());
@@ -87,8 +83,7 @@ TEST_F(CopyCudaTest, copies_of_earlier_frames_are_not_waited_for_if_every_reader
 
 TEST_F(CopyCudaTest, frame_whose_copy_is_under_way_is_complete_where_the_cpu_reads_it) {
   CudaHarness harness;
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
-  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.declare_reader();
   control().set_delay(20000, 0);
   harness.push(4);
   EXPECT_EQ(harness.read(harness.pull().get()), picture(kWidth, kHeight, 4));
@@ -97,7 +92,7 @@ TEST_F(CopyCudaTest, frame_whose_copy_is_under_way_is_complete_where_the_cpu_rea
 /// The same for a reader that asks for the frame's own map.
 TEST_F(CopyCudaTest, map_of_a_frame_whose_copy_is_under_way_waits_for_it) {
   CudaHarness harness;
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  harness.declare_reader();
   control().set_delay(20000, 0);
   harness.push(4);
   const BufferPtr buffer = harness.pull();
@@ -146,7 +141,7 @@ TEST_F(CopyCudaTest, map_of_a_frame_of_a_device_that_fails_is_refused) {
 /// Pushes a frame that every reader promised to fence, has `read` do something with it, and says
 /// whether its slot cools afterwards.
 bool cools_after(CudaHarness& harness, const std::function<void(GstBuffer*)>& read) {
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  harness.declare_reader();
   EXPECT_TRUE(Process::get().pool->set_cooldown(SlotPool::kMaxCooldown));
   harness.push(1);
   BufferPtr buffer = harness.pull();
@@ -189,7 +184,7 @@ TEST_F(CopyCudaTest, reader_that_maps_the_memory_on_the_host_needs_no_cooldown) 
 
 TEST_F(CopyCudaTest, frame_whose_copy_is_under_way_is_complete_where_its_memory_is_mapped) {
   CudaHarness harness;
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
+  harness.declare_reader();
   control().set_delay(20000, 0);
   harness.push(4);
   const BufferPtr buffer = harness.pull();
@@ -199,8 +194,7 @@ TEST_F(CopyCudaTest, frame_whose_copy_is_under_way_is_complete_where_its_memory_
 
 TEST_F(CopyCudaTest, frame_that_falls_back_to_the_host_cools_although_readers_of_the_device_fence) {
   CudaHarness harness("quota=1 on-exhausted=host");
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
-  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.declare_reader();
   harness.push(1);
   const BufferPtr on_device = harness.pull();
   ASSERT_TRUE(Process::get().pool->set_cooldown(SlotPool::kMaxCooldown));
@@ -220,8 +214,7 @@ TEST_F(CopyCudaTest, frame_that_falls_back_to_the_host_cools_although_readers_of
 //   gives the input back
 TEST_F(CopyCudaTest, element_that_stops_keeps_its_input_until_the_copy_is_complete) {
   CudaHarness harness;
-  gst_nv12_slot_declare_reader(harness.get()->sinkpad);
-  gst_harness_push_upstream_event(harness.get(), gst_event_new_reconfigure());
+  harness.declare_reader();
   harness.push(1);
   harness.pull();
   const standin::StreamGate gate(stream_of_next_slot());

@@ -77,6 +77,11 @@ void CudaHarness::fill(GstBuffer* buffer, unsigned seed) const {
   gst_memory_unmap(gst_buffer_peek_memory(buffer, 0), &map);
 }
 
+void CudaHarness::declare_reader() {
+  gst_nv12_slot_declare_reader(harness_->sinkpad);
+  gst_harness_push_upstream_event(harness_, gst_event_new_reconfigure());
+}
+
 GstFlowReturn CudaHarness::push(unsigned seed) {
   return gst_harness_push(harness_, make(pool_.get(), seed).release());
 }

@@ -46,6 +46,9 @@ class CudaHarness {
   [[nodiscard]] BufferPtr make(GstBufferPool* pool, unsigned seed) const;
   void fill(GstBuffer* buffer, unsigned seed) const;
 
+  /// What is behind waits and fences by itself from the next frame on.
+  void declare_reader();
+
   GstFlowReturn push(unsigned seed);
   BufferPtr pull() { return BufferPtr(gst_harness_try_pull(harness_)); }
   std::vector<std::uint8_t> read(GstBuffer* buffer) const {
