@@ -220,24 +220,24 @@ BENCHMARK(BM_Cameras)->Arg(0)->Arg(1)->ArgName("fences")->UseManualTime()->Itera
 std::vector<bench::Bar> bars() {
   using bench::figure;
   std::vector<bench::Bar> bars;
-  const auto add_thread = [&](const std::string& what, int rows, bool fences, bool sleeps,
-                              bool pending) {
+  const auto add_thread = [&](int rows, bool fences, bool sleeps, bool pending) {
     const std::string run = fmt::format(
         "BM_CameraThread/rows:{}/fences:{}/sleeps:{}/pending:{}/iterations:1000/manual_time", rows,
         fences ? 1 : 0, sleeps ? 5 : 0, pending ? 1 : 0);
-    const std::string name =
-        fmt::format("{} rows, {}{}", rows, fences ? "event handed over" : "copy waited for", what);
-    bench::Bar bar{.what = name + ", median", .unit = "us", .value = figure(run, "p50")};
+    std::string what =
+        fmt::format("{} rows, {}", rows, fences ? "event handed over" : "copy waited for");
+    if (sleeps) what += ", thread slept";
+    if (pending) what += ", after its writer's stream";
+    bench::Bar bar{.what = what + ", median", .unit = "us", .value = figure(run, "p50")};
     if (rows == 2160 && !sleeps) bar.at_most = fences ? 12 : 20;
     bars.push_back(bar);
-    bars.push_back({.what = name + ", p99", .unit = "us", .value = figure(run, "p99")});
+    bars.push_back({.what = what + ", p99", .unit = "us", .value = figure(run, "p99")});
   };
   for (const bool fences : {true, false}) {
     for (const int rows : {1080, 2160}) {
-      add_thread("", rows, fences, false, false);
-      add_thread(", thread slept", rows, fences, true, false);
+      for (const bool sleeps : {false, true}) add_thread(rows, fences, sleeps, false);
     }
-    if (kHasPending) add_thread(", after its writer's stream", 2160, fences, false, true);
+    if (kHasPending) add_thread(2160, fences, false, true);
   }
   for (const bool fences : {true, false}) {
     const std::string run =
