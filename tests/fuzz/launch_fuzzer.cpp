@@ -263,7 +263,8 @@ void run(const Launch& launch) {
   const gst::ObjectPtr<GstElement> element(static_cast<GstElement*>(gst_object_ref_sink(parsed)));
   look_at(parsed);
   if (launch.element != "nv12slotsrc") {
-    play(launch, parsed);
+    // A pipeline where the properties name a second element: it has no pads to play.
+    if (!GST_IS_BIN(parsed)) play(launch, parsed);
     return;
   }
   // A camera would be connected to in PLAYING.
