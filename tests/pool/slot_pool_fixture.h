@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "fake_clock.h"
@@ -49,6 +52,14 @@ class SlotPoolTest : public testing::Test {
   }
   Fence fence(Lease& lease) {
     return std::move(Fence::record(lease.device(), lease.stream())).value();
+  }
+  // Of a thread that needs no more of the fake clock's time: whether it is done within 5 s of its
+  // own.
+  static bool comes_true(const std::atomic<bool>& done) {
+    for (int i = 0; i < 5000 && !done; ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return done;
   }
   void set_cap(unsigned cap) { ASSERT_TRUE(pool_.set_cap(cap)); }
 

@@ -86,8 +86,7 @@ TEST_F(SlotPoolTest, cancel_while_a_slot_is_being_made_is_not_lost) {
               Errc::kCancelled);
     done = true;
   });
-  for (int i = 0; i < 5000 && !done; ++i) std::this_thread::sleep_for(milliseconds(1));
-  EXPECT_TRUE(done) << "waits although it was cancelled";
+  EXPECT_TRUE(comes_true(done)) << "waits although it was cancelled";
   clock_.advance(std::chrono::hours(2));
   camera.join();
 }
@@ -103,8 +102,7 @@ TEST_F(SlotPoolTest, quarantined_slot_wakes_who_waits_for_its_quota) {
   });
   clock_.wait_for_waiter();
   bad.quarantine({Errc::kDeviceFailed, "test"});
-  for (int i = 0; i < 5000 && !done; ++i) std::this_thread::sleep_for(milliseconds(1));
-  EXPECT_TRUE(done);
+  EXPECT_TRUE(comes_true(done));
   clock_.advance(std::chrono::hours(2));
   camera.join();
 }
@@ -192,8 +190,7 @@ TEST_F(SlotPoolTest, slot_whose_fence_another_thread_asks_is_not_missed) {
   EXPECT_EQ(pool_.stats(0).free, 1u);
   gpu().set_hook({});
   clock_.advance(milliseconds(2));
-  for (int i = 0; i < 5000 && !done; ++i) std::this_thread::sleep_for(milliseconds(1));
-  EXPECT_TRUE(done) << "waits for nothing but its deadline";
+  EXPECT_TRUE(comes_true(done)) << "waits for nothing but its deadline";
   clock_.advance(std::chrono::hours(2));
   camera.join();
 }
@@ -304,8 +301,7 @@ TEST_F(SlotPoolTest, blocked_acquire_of_a_picture_gets_the_quota_that_cooled_as_
   });
   clock_.wait_for_waiter();
   clock_.advance(milliseconds(50));
-  for (int i = 0; i < 5000 && !done; ++i) std::this_thread::sleep_for(milliseconds(1));
-  EXPECT_TRUE(done) << "waits for nothing but its deadline";
+  EXPECT_TRUE(comes_true(done)) << "waits for nothing but its deadline";
   clock_.advance(std::chrono::hours(2));
   camera.join();
 }
